@@ -1,0 +1,2 @@
+//! The command `gearman-driver`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! All decisions of gearman-driver: configuration, limits, scaling, the manager, layouts. No I/O, no clock.

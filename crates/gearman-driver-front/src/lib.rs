@@ -1,0 +1,1 @@
+//! The console of gearman-driver, over a handle; no state of its own.

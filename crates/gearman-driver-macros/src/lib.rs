@@ -1,0 +1,1 @@
+//! The #[worker] and #[job] attributes of gearman-driver.

@@ -1,0 +1,1 @@
+//! The tokio shell around the manager: event loop, effects, observer, launchers, signals, log.

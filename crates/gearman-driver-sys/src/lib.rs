@@ -1,0 +1,1 @@
+//! The only unsafe code of gearman-driver: fork, signals, shared memory, process titles.

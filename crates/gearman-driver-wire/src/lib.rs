@@ -1,0 +1,1 @@
+//! What passes between gearman-driver's processes: host protocol, scoreboard layout, names.

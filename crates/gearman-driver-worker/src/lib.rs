@@ -1,0 +1,1 @@
+//! What runs in a host and in a worker process: registry, job loop, codecs, hooks, fork server.
