@@ -1,1 +1,9 @@
 //! What runs in a host and in a worker process: registry, job loop, codecs, hooks, fork server.
+
+pub mod api;
+
+pub use api::{
+    Answer, Error, Job, JobAttributes, JobError, JobLink, JobParts, JobSpec, Json, LoadError,
+    LoadRequest, Loaded, LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report,
+    RuntimeAttributes, TestWorker, Worker, WorkerOptions, load,
+};
