@@ -170,7 +170,11 @@ impl<'a> Call<'a> {
     fn failed(&self, step: &str, caught: Caught) -> Failed {
         let Caught { message, panicked } = caught;
         self.panicked.set(self.panicked.get() | panicked);
-        let message = if step.is_empty() { message } else { format!("{step}{message}") };
+        let message = if step.is_empty() {
+            message
+        } else {
+            format!("{step}{message}")
+        };
         self.notes.failed(&message);
         Failed { message }
     }

@@ -80,7 +80,7 @@ impl JobError {
     pub fn server(server: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Server {
             server: server.into(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 }
