@@ -5,5 +5,5 @@ pub mod api;
 pub use api::{
     Answer, Error, Job, JobAttributes, JobError, JobLink, JobParts, JobSpec, Json, LoadError,
     LoadRequest, Loaded, LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report,
-    RuntimeAttributes, TestWorker, Worker, WorkerOptions, load,
+    RuntimeAttributes, Sent, TestWorker, Worker, WorkerOptions, load,
 };

@@ -85,6 +85,13 @@ impl JobError {
     }
 }
 
+/// For `?` in functions that load data and return `std::io::Result`.
+impl From<JobError> for std::io::Error {
+    fn from(error: JobError) -> Self {
+        Self::other(error)
+    }
+}
+
 fn list(names: &[String]) -> String {
     if names.is_empty() {
         "none".to_owned()
