@@ -5,3 +5,12 @@ pub mod duration;
 pub mod layout;
 pub mod level;
 pub mod suggest;
+
+pub mod job;
+pub mod limits;
+pub mod manager;
+pub mod order;
+pub mod process;
+pub mod scaling;
+pub mod snapshot;
+pub mod time;
