@@ -3,3 +3,9 @@
 pub mod api;
 pub mod host;
 mod process;
+
+pub use api::{
+    Answer, Error, Job, JobAttributes, JobError, JobLink, JobParts, JobSpec, Json, LoadError,
+    LoadRequest, Loaded, LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report,
+    RuntimeAttributes, Sent, TestWorker, Worker, WorkerOptions, load,
+};
