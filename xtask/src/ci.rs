@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::command::{cargo, has_cargo_subcommand, output, root, run};
 use crate::test::Summary;
-use crate::{Failure, arrows, test};
+use crate::{Failure, arrows, dependencies, test};
 
 /// How a check ended.
 enum Outcome {
@@ -30,6 +30,7 @@ pub(crate) fn task() -> Result<(), Failure> {
         run(&mut cargo(&["fmt", "--all", "--check"])).into()
     });
     report.check("arrows", || arrows::task().into());
+    report.check("dependencies explained", || dependencies::check().into());
     report.check("lints", || {
         let words = [
             "clippy",
@@ -139,7 +140,7 @@ impl Report {
                 format!("FAILED ({seconds} s)")
             }
         };
-        self.lines.push(format!("  {name:<22} {word}"));
+        self.lines.push(format!("  {name:<24} {word}"));
     }
 
     fn print(&self) {

@@ -1,12 +1,13 @@
 //! The project's own tasks, run as `cargo xtask TASK`.
 //!
 //! This file decides which task a word names and with what code the process ends. What a task does
-//! is in its module: [`test`], [`ci`], [`arrows`]; [`packages`] knows what the machine must have and
-//! [`command`] how another program is run.
+//! is in its module: [`test`], [`ci`], [`arrows`]; [`dependencies`] is a check of `ci`, [`packages`] knows
+//! what the machine must have and [`command`] how another program is run.
 
 mod arrows;
 mod ci;
 mod command;
+mod dependencies;
 mod packages;
 mod test;
 
