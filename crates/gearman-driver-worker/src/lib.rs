@@ -1,6 +1,8 @@
 //! What runs in a host and in a worker process: registry, job loop, codecs, hooks, fork server.
 
 pub mod api;
+pub mod host;
+mod process;
 
 pub use api::{
     Answer, Error, Job, JobAttributes, JobError, JobLink, JobParts, JobSpec, Json, LoadError,

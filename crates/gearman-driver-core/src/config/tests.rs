@@ -1,0 +1,610 @@
+//! The promises of the whole path, from texts to a [`Config`]. What each file decides alone is tested there.
+
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::level::Level;
+
+fn file(name: &str, text: &str) -> Result<Layer, ConfigError> {
+    Layer::from_file(Path::new(name), text, &Origin::CommandLine)
+}
+
+fn toml(text: &str) -> Layer {
+    file("drivers.toml", text).unwrap()
+}
+
+fn yaml(text: &str) -> Layer {
+    file("drivers.yaml", text).unwrap()
+}
+
+fn environment(variables: &[(&str, &str)]) -> Result<Layer, ConfigError> {
+    let variables = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Layer::from_environment(variables)
+}
+
+fn set(name: &str, text: &str, origin: Origin) -> Layer {
+    let mut layer = Layer::new();
+    layer.set(name, text, origin).unwrap();
+    layer
+}
+
+/// The one line, the help, and the text that is underlined.
+fn report(error: &ConfigError) -> String {
+    let help = error
+        .help()
+        .map(|help| format!("\nhelp: {help}"))
+        .unwrap_or_default();
+    let marked = error
+        .label()
+        .map(|label| format!("\nmarked: {}", &label.source_text[label.range.clone()]))
+        .unwrap_or_default();
+    assert_eq!(
+        error.to_string(),
+        format!("{}, {}", error.message(), error.place())
+    );
+    format!("{error}{help}{marked}")
+}
+
+fn refused(name: &str, text: &str) -> String {
+    report(&file(name, text).unwrap_err())
+}
+
+#[test]
+fn without_anything_the_originals_defaults() {
+    let config = Layer::merge([]).unwrap();
+    assert_eq!(
+        config.server,
+        Sourced::new("localhost:4730".to_owned(), Origin::Default)
+    );
+    assert_eq!(config.console_port, 47300);
+    assert_eq!(config.console_host, "127.0.0.1");
+    assert_eq!(config.interval, Duration::from_secs(5));
+    assert_eq!(config.max_idle_time, Duration::ZERO);
+    assert_eq!(config.logfile, Path::new("gearman_driver.log"));
+    assert_eq!(config.loglayout.pattern(), "[%d] %p %m%n");
+    assert_eq!(config.loglevel, Level::Info);
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!(config.scaling, ScalingPolicy::Classic);
+    assert!(config.namespaces.is_empty() && config.lib.is_empty());
+    assert!(config.worker_options.is_empty() && config.job_runtime_attributes.is_empty());
+}
+
+#[test]
+fn the_registry_is_consistent() {
+    for spec in OPTIONS {
+        assert!(
+            spec.help.ends_with('.') && !spec.help.contains('\n'),
+            "{}",
+            spec.name
+        );
+        assert_eq!(
+            find_option(&spec.dashed()).map(|found| found.name),
+            Some(spec.name)
+        );
+        assert_eq!(
+            OPTIONS
+                .iter()
+                .filter(|other| other.name == spec.name)
+                .count(),
+            1
+        );
+        if let (Some(default), true) = (spec.default, spec.is_ready()) {
+            spec.check(default).unwrap();
+        }
+        if matches!(spec.takes, Takes::Value(_)) && spec.is_ready() {
+            assert!(spec.default.is_some(), "{} needs a default", spec.name);
+        }
+    }
+}
+
+#[test]
+fn an_option_that_is_not_ready_is_refused_everywhere() {
+    for spec in OPTIONS.iter().filter(|spec| !spec.is_ready()) {
+        let name = spec.name;
+        let errors = [
+            file("a.toml", &format!("{name} = \"x\"")).unwrap_err(),
+            file("a.yaml", &format!("{name}: x")).unwrap_err(),
+            environment(&[(&spec.environment(), "x")]).unwrap_err(),
+            Layer::new().set(name, "x", Origin::Builder).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, ConfigError::NotYet { .. }), "{error}");
+            assert!(error.to_string().contains("not yet"), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+    insta::assert_snapshot!(refused("a.toml", "interval = 1\nhttp = \"127.0.0.1:8080\""), @"
+    `http`: not yet: this option (The address of the dashboard, metrics and API) is not there yet, at a.toml:2
+    help: a later release can do this; until then, leave it out
+    marked: http
+    ");
+    insta::assert_snapshot!(refused("a.toml", "[[job]]\nname = \"thumbnail\""), @"
+    `[[job]]`: not yet: commands as jobs are not there yet, at a.toml:1
+    help: a later release can do this; until then, leave it out
+    marked: job
+    ");
+}
+
+#[test]
+fn a_flag_that_is_off_asks_for_nothing() {
+    assert_eq!(yaml("daemonize: 0"), Layer::new());
+    assert_eq!(toml("daemonize = false"), Layer::new());
+    assert_eq!(
+        environment(&[("GEARMAN_DRIVER_DAEMONIZE", "0")]),
+        Ok(Layer::new())
+    );
+}
+
+#[test]
+fn toml_and_yaml_say_the_same() {
+    let from_toml = toml(
+        r#"
+        server = "a:1,b"
+        namespaces = ["my_app::workers"]
+        console-port = 0
+        interval = 0.5
+        max_idle_time = "5m"
+        [worker_options.GLOBAL]
+        model = "x"
+        [worker_options."my_app::workers::Image"]
+        sizes = [1, 2.5, { deep = true }]
+        [job_runtime_attributes]
+        "my_app::workers::Image::scale" = { min_processes = 2, max-processes = 5 }
+        "#,
+    );
+    let from_yaml = yaml(
+        r"
+server: 'a:1,b'
+namespaces:
+  - my_app::workers
+console-port: 0
+interval: 0.5
+max_idle_time: 5m
+worker_options:
+  GLOBAL: {model: x}
+  my_app::workers::Image:
+    sizes: [1, 2.5, {deep: true}]
+job_runtime_attributes:
+  'my_app::workers::Image::scale':
+    min_processes: 2
+    max-processes: 5
+",
+    );
+    let a = Layer::merge([from_toml]).unwrap();
+    let b = Layer::merge([from_yaml]).unwrap();
+    assert_eq!(a.server.value, "a:1,b");
+    assert_eq!(a.namespaces, ["my_app::workers"]);
+    assert_eq!(a.console_port, 0);
+    assert_eq!(a.interval, Duration::from_millis(500));
+    assert_eq!(a.max_idle_time, Duration::from_secs(300));
+    assert_eq!(
+        serde_json::to_string(&a.worker_options).unwrap(),
+        r#"{"GLOBAL":{"model":"x"},"my_app::workers::Image":{"sizes":[1,2.5,{"deep":true}]}}"#
+    );
+    assert_eq!(
+        a.job_runtime_attributes["my_app::workers::Image::scale"],
+        RuntimeAttributes {
+            min_processes: Some(2),
+            max_processes: Some(5)
+        }
+    );
+    assert_eq!(a.worker_options, b.worker_options);
+    assert_eq!(a.job_runtime_attributes, b.job_runtime_attributes);
+    assert_eq!(
+        (a.server.value, a.namespaces, a.interval),
+        (b.server.value, b.namespaces, b.interval)
+    );
+}
+
+#[test]
+fn the_originals_yaml_is_read() {
+    let layer = yaml(
+        "---
+# as in the documentation of Gearman::Driver
+server: localhost:4730
+namespaces: [My::Workers]
+console_port: 47300
+interval: 5
+loglayout: '[%d] %p %m%n'
+loglevel: DEBUG
+logfile: '-'
+lib: [./lib]
+worker_options:
+  GLOBAL: {config: /etc/app.yml}
+  My::Workers::One: {verbose: 1}
+job_runtime_attributes:
+  My::Workers::One::scale_image: {min_processes: 3, max_processes: 5}
+  My::Workers::One::group:
+    min_processes: 0
+",
+    );
+    let config = Layer::merge([layer]).unwrap();
+    assert_eq!(config.loglevel, Level::Debug);
+    assert_eq!(config.logfile, Path::new("-"));
+    assert_eq!(config.lib, [Path::new("./lib")]);
+    let group = config.job_runtime_attributes["My::Workers::One::group"];
+    assert_eq!(
+        group,
+        RuntimeAttributes {
+            min_processes: Some(0),
+            max_processes: None
+        }
+    );
+}
+
+#[test]
+fn servers_may_be_a_list_in_files() {
+    assert_eq!(toml("server = ['a', 'b:1']").server.unwrap().value, "a,b:1");
+    assert_eq!(yaml("server: [a, 'b:1']").server.unwrap().value, "a,b:1");
+}
+
+#[test]
+fn an_empty_file_says_nothing() {
+    for (name, text) in [
+        ("a.toml", ""),
+        ("a.yaml", ""),
+        ("a.yml", "---\n"),
+        ("a.yaml", "# nothing\n"),
+    ] {
+        assert_eq!(file(name, text), Ok(Layer::new()), "{name} {text:?}");
+    }
+    assert_eq!(
+        yaml("worker_options:\njob_runtime_attributes:\n"),
+        Layer::new()
+    );
+}
+
+#[test]
+fn the_environment_is_read() {
+    let layer = environment(&[
+        ("PATH", "/bin"),
+        ("GEARMAN_DRIVER_ROLE_FD", "3"),
+        ("GEARMAN_DRIVER_NAMESPACES", "a::b, c"),
+        ("GEARMAN_DRIVER_LIB", ""),
+        ("GEARMAN_DRIVER_CONSOLE_PORT", "0"),
+    ])
+    .unwrap();
+    let origin = |name: &str| Origin::Environment(format!("GEARMAN_DRIVER_{name}"));
+    assert_eq!(
+        layer.console_port,
+        Some(Sourced::new(0, origin("CONSOLE_PORT")))
+    );
+    let namespaces = vec!["a::b".to_owned(), "c".to_owned()];
+    assert_eq!(
+        layer.namespaces,
+        Some(Sourced::new(namespaces, origin("NAMESPACES")))
+    );
+    assert_eq!(layer.lib, Some(Sourced::new(Vec::new(), origin("LIB"))));
+}
+
+#[test]
+fn the_environment_is_checked() {
+    let refused = |name, value| report(&environment(&[(name, value)]).unwrap_err());
+    insta::assert_snapshot!(refused("GEARMAN_DRIVER_SEVER", "a"), @"
+    unknown environment variable `GEARMAN_DRIVER_SEVER`, from GEARMAN_DRIVER_SEVER
+    help: did you mean `GEARMAN_DRIVER_SERVER`?
+    ");
+    insta::assert_snapshot!(refused("GEARMAN_DRIVER_server", "a"), @"
+    unknown environment variable `GEARMAN_DRIVER_server`, from GEARMAN_DRIVER_server
+    help: did you mean `GEARMAN_DRIVER_SERVER`?
+    ");
+    insta::assert_snapshot!(refused("GEARMAN_DRIVER_INTERVAL", "soon"), @"`interval`: `soon` is no duration: write for example 5, 0.5, 500ms, 5s or 5m, from GEARMAN_DRIVER_INTERVAL");
+    insta::assert_snapshot!(refused("GEARMAN_DRIVER_SERVER", ""), @"`server`: the value is empty, from GEARMAN_DRIVER_SERVER");
+    insta::assert_snapshot!(refused("GEARMAN_DRIVER_WORKER_OPTIONS", "{}"), @"
+    `worker_options`: can't be given in the environment, from GEARMAN_DRIVER_WORKER_OPTIONS
+    help: write it into a config file
+    ");
+}
+
+#[test]
+fn the_higher_layer_wins() {
+    let command_line = set("interval", "1", Origin::CommandLine);
+    let environment = environment(&[
+        ("GEARMAN_DRIVER_INTERVAL", "2"),
+        ("GEARMAN_DRIVER_NAMESPACES", "from::environment"),
+    ])
+    .unwrap();
+    let config_file =
+        toml("\ninterval = 3\nnamespaces = ['a', 'b']\nloglevel = 'debug'\nlogfile = 'f.log'");
+    let mut builder = set("loglevel", "ERROR", Origin::Builder);
+    builder
+        .set("shutdown_timeout", "3s", Origin::Builder)
+        .unwrap();
+
+    let config = Layer::merge([command_line, environment, config_file, builder]).unwrap();
+
+    assert_eq!(config.interval, Duration::from_secs(1));
+    assert_eq!(config.namespaces, ["from::environment"]);
+    assert_eq!(config.loglevel, Level::Debug);
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(3));
+    let origin = |name| config.origin(name).to_string();
+    assert_eq!(origin("interval"), "on the command line");
+    assert_eq!(origin("namespaces"), "from GEARMAN_DRIVER_NAMESPACES");
+    assert_eq!(origin("logfile"), "at drivers.toml:5");
+    assert_eq!(origin("shutdown_timeout"), "set by the program");
+    assert_eq!(origin("console_port"), "by default");
+    assert_eq!(origin("lib"), "by default");
+}
+
+#[test]
+fn worker_options_and_job_attributes_merge_by_key() {
+    let later = toml("worker_options.A.x = 1\njob_runtime_attributes.A.min_processes = 2");
+    let earlier = toml(
+        "worker_options.A = { x = 9, y = 2 }\nworker_options.B.z = 3\njob_runtime_attributes.A = { min_processes = 0, max_processes = 4 }",
+    );
+    let mut builder = Layer::new();
+    builder.set_worker_option("GLOBAL", "w", 0.into(), Origin::Builder);
+    let bounds = RuntimeAttributes {
+        min_processes: None,
+        max_processes: Some(7),
+    };
+    builder.set_runtime_attributes("C", bounds, &Origin::Builder);
+
+    let config = Layer::merge([later, earlier, builder]).unwrap();
+
+    assert_eq!(
+        serde_json::to_string(&config.worker_options).unwrap(),
+        r#"{"A":{"x":1,"y":2},"B":{"z":3},"GLOBAL":{"w":0}}"#
+    );
+    assert_eq!(
+        config.job_runtime_attributes["A"],
+        RuntimeAttributes {
+            min_processes: Some(2),
+            max_processes: Some(4)
+        }
+    );
+    assert_eq!(config.job_runtime_attributes["C"], bounds);
+    assert_eq!(
+        config.origin("worker_options.B").to_string(),
+        "at drivers.toml:2"
+    );
+    assert_eq!(
+        config.origin("job_runtime_attributes.A").to_string(),
+        "at drivers.toml:2"
+    );
+}
+
+#[test]
+fn min_over_max_across_layers() {
+    let later = toml("job_runtime_attributes.resize.min_processes = 5");
+    let earlier = file(
+        "base.toml",
+        "\njob_runtime_attributes.resize.max_processes = 2",
+    )
+    .unwrap();
+    let error = Layer::merge([later, earlier]).unwrap_err();
+    insta::assert_snapshot!(report(&error), @"job `resize`: max_processes (2) is below min_processes (5), at base.toml:2");
+}
+
+#[test]
+fn bad_toml() {
+    let refused = |text| refused("drivers.toml", text);
+    insta::assert_snapshot!(refused("server = 'a'\n\nintervall = 5"), @"
+    unknown key `intervall`, at drivers.toml:3
+    help: did you mean `interval`?
+    marked: intervall
+    ");
+    insta::assert_snapshot!(refused("colour = 'red'"), @"
+    unknown key `colour`, at drivers.toml:1
+    marked: colour
+    ");
+    insta::assert_snapshot!(refused("server = 'a'\nconsole_port = 'high'"), @r#"
+    `console_port` must be a port number, not the text "high", at drivers.toml:2
+    marked: 'high'
+    "#);
+    insta::assert_snapshot!(refused("console_port = 70000"), @"
+    `console_port`: 70000 is no port: a number from 0 to 65535 is, at drivers.toml:1
+    marked: 70000
+    ");
+    insta::assert_snapshot!(refused("interval = true"), @r#"
+    `interval` must be a duration (a number of seconds, or a text as "500ms"), not the truth value `true`, at drivers.toml:1
+    marked: true
+    "#);
+    insta::assert_snapshot!(refused("interval = '5 parsecs'"), @"
+    `interval`: `5 parsecs` has the unknown unit `parsecs`: ms, s, m, h and d are known, at drivers.toml:1
+    marked: '5 parsecs'
+    ");
+    insta::assert_snapshot!(refused("namespaces = ['a', 1]"), @"
+    `namespaces` must be a list of texts, not the number 1, at drivers.toml:1
+    marked: ['a', 1]
+    ");
+    insta::assert_snapshot!(refused("namespaces = ['']"), @"
+    `namespaces`: the value is empty, at drivers.toml:1
+    marked: ['']
+    ");
+    insta::assert_snapshot!(refused("loglevel = 'INOF'"), @"
+    `loglevel`: `INOF` is no log level: TRACE, DEBUG, INFO, WARN, ERROR, FATAL or OFF is, at drivers.toml:1
+    help: did you mean `INFO`?
+    marked: 'INOF'
+    ");
+    insta::assert_snapshot!(refused("loglayout = '[%d] %q'"), @"
+    `loglayout`: `%q` is no letter of a log layout, at column 6 of the log layout, at drivers.toml:1
+    help: known are %d %p %m %c %P %H %r %n and %%
+    [%d] %q
+         ^^
+    marked: '[%d] %q'
+    ");
+    insta::assert_snapshot!(refused("scaling = 'adaptive'"), @"
+    `scaling`: not yet: `adaptive` scaling is not there yet, only `classic`, at drivers.toml:1
+    help: a later release can do this; until then, leave it out
+    marked: 'adaptive'
+    ");
+    insta::assert_snapshot!(refused("scaling = 'clasic'"), @"
+    `scaling`: `clasic` is no scaling policy: `classic` is, at drivers.toml:1
+    help: did you mean `classic`?
+    marked: 'clasic'
+    ");
+    insta::assert_snapshot!(refused("console_host = '0.0.0.0'"), @"
+    `console_host`: not yet: `0.0.0.0`: an address other than 127.0.0.1, localhost and ::1 needs a token, which is not there yet, at drivers.toml:1
+    help: a later release can do this; until then, leave it out
+    marked: '0.0.0.0'
+    ");
+    insta::assert_snapshot!(refused("configfile = 'b.toml'"), @"
+    `configfile`: a config file can't name another one, at drivers.toml:1
+    help: give it on the command line (--configfile, repeatable) or in GEARMAN_DRIVER_CONFIGFILE
+    marked: configfile
+    ");
+    insta::assert_snapshot!(refused("console_port = 1\nconsole-port = 2"), @"
+    `console-port` is given twice, at drivers.toml:2
+    marked: console-port
+    ");
+    insta::assert_snapshot!(refused("server = 'a'\nserver = 'b'"), @"
+    this is no TOML: duplicate key, at drivers.toml:2
+    marked: server
+    ");
+    insta::assert_snapshot!(refused("server: a"), @"
+    this is no TOML: key with no value, expected `=`, at drivers.toml:1
+    marked:
+    ");
+    insta::assert_snapshot!(refused("interval = 99999999999999999999"), @"
+    this is no TOML: the number 99999999999999999999 is out of range, at drivers.toml:1
+    marked: 99999999999999999999
+    ");
+    insta::assert_snapshot!(refused("worker_options = 5"), @"
+    `worker_options` must be a table of workers, not the number 5, at drivers.toml:1
+    marked: 5
+    ");
+    insta::assert_snapshot!(refused("[worker_options]\nGLOBAL = 'x'"), @r#"
+    `worker_options.GLOBAL` must be a table of options, not the text "x", at drivers.toml:2
+    marked: 'x'
+    "#);
+    insta::assert_snapshot!(refused("[job_runtime_attributes]\nx = { min_procs = 1 }"), @"
+    unknown key `min_procs`, at drivers.toml:2
+    marked: min_procs
+    ");
+    insta::assert_snapshot!(refused("[job_runtime_attributes.resize]\nmin_processes = 5\nmax_processes = 2"), @"
+    job `resize`: max_processes (2) is below min_processes (5), at drivers.toml:3
+    marked: 2
+    ");
+    insta::assert_snapshot!(refused("[job_runtime_attributes.resize]\nmin_processes = -1"), @"
+    `min_processes`: -1 is no number of processes: 0 to 65535 is, at drivers.toml:2
+    marked: -1
+    ");
+}
+
+#[test]
+fn bad_yaml() {
+    let refused = |text| refused("drivers.yaml", text);
+    insta::assert_snapshot!(refused("server: a\n\nintervall: 5\n"), @"
+    unknown key `intervall`, at drivers.yaml:3
+    help: did you mean `interval`?
+    marked: intervall
+    ");
+    insta::assert_snapshot!(refused("# größer\nserver: a\nconsole_port: hoch\n"), @r#"
+    `console_port` must be a port number, not the text "hoch", at drivers.yaml:3
+    marked: hoch
+    "#);
+    insta::assert_snapshot!(refused("- server\n- b\n"), @"
+    `the file` must be a table of options, not a list, at drivers.yaml:1
+    marked: - server
+    ");
+    insta::assert_snapshot!(refused("just words\n"), @r#"
+    `the file` must be a table of options, not the text "just words", at drivers.yaml:1
+    marked: just words
+    "#);
+    insta::assert_snapshot!(refused("server: [a\nb: c\n"), @"
+    this is no YAML: illegal placement of ':' indicator, at drivers.yaml:2
+    marked:
+    ");
+    insta::assert_snapshot!(refused("server: a\nserver: b\n"), @"
+    `server` is given twice, at drivers.yaml:2
+    marked: server
+    ");
+    insta::assert_snapshot!(refused("server: a\n---\nserver: b\n"), @"
+    this is no YAML: a second document: a config file is one, at drivers.yaml:2
+    marked: ---
+    ");
+    insta::assert_snapshot!(refused("worker_options:\n  GLOBAL:\n    - a\n    - b\n"), @"
+    `worker_options.GLOBAL` must be a table of options, not a list, at drivers.yaml:3
+    marked: - a
+    ");
+    insta::assert_snapshot!(refused("? [a]\n: b\n"), @"
+    this is no YAML: a key that is a list or a table, at drivers.yaml:1
+    marked: [
+    ");
+    insta::assert_snapshot!(refused("logfile:\n"), @"
+    `logfile` must be a path, not nothing, at drivers.yaml:1
+    marked:
+    ");
+    insta::assert_snapshot!(refused("server: *nowhere\n"), @"
+    this is no YAML: while parsing node, found unknown anchor, at drivers.yaml:1
+    marked:
+    ");
+    insta::assert_snapshot!(
+        refused("job_runtime_attributes:\n  'My::Worker::job': {max_processes: 2, min_processes: 3}\n"),
+        @"
+    job `My::Worker::job`: max_processes (2) is below min_processes (3), at drivers.yaml:2
+    marked: 2
+    "
+    );
+}
+
+#[test]
+fn other_formats_and_large_files_are_refused() {
+    insta::assert_snapshot!(refused("drivers.json", "{}"), @"
+    config file `drivers.json` is neither .toml nor .yaml nor .yml, on the command line
+    help: give the file a name that ends in .toml, .yaml or .yml
+    ");
+    insta::assert_snapshot!(refused("drivers", ""), @"
+    config file `drivers` is neither .toml nor .yaml nor .yml, on the command line
+    help: give the file a name that ends in .toml, .yaml or .yml
+    ");
+    insta::assert_snapshot!(refused("a.toml", &"#".repeat(MAX_FILE_SIZE + 1)), @"cannot read config file `a.toml`: it is larger than 1024 KiB, on the command line");
+}
+
+#[test]
+fn yaml_bombs_are_refused_soon() {
+    let mut laughs = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
+    for level in 1..12 {
+        let alias = format!("*a{}", level - 1);
+        laughs += &format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", "));
+    }
+    insta::assert_snapshot!(file("a.yaml", &laughs).unwrap_err(), @"this is no YAML: more than 50000 values, at a.yaml:5");
+    for deep in [
+        "[".repeat(100_000),
+        "- ".repeat(100_000),
+        "{a: ".repeat(1000),
+        "? ".repeat(1000),
+    ] {
+        let error = file("a.yaml", &deep).unwrap_err();
+        assert!(matches!(error, ConfigError::Syntax { .. }), "{error}");
+    }
+    let deep = format!("worker_options.a.b = {}{}", "[".repeat(70), "]".repeat(70));
+    insta::assert_snapshot!(file("a.toml", &deep).unwrap_err(), @"this is no TOML: nested deeper than 32 levels, at a.toml:1");
+}
+
+#[test]
+fn aliases_are_values() {
+    let layer = yaml("worker_options:\n  A: &shared {x: 1}\n  B: *shared\n");
+    assert_eq!(
+        layer.worker_options["A"]["x"].value,
+        layer.worker_options["B"]["x"].value
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC*") {
+        for name in ["a.toml", "a.yaml"] {
+            if let Err(error) = file(name, &text) {
+                let _ = report(&error);
+            }
+        }
+    }
+
+    #[test]
+    fn nearly_files_are_read_or_refused(
+        text in "((server|interval|worker_options|job_runtime_attributes|ä)(: |=| = |\\.)([0-9]{0,3}|\"a\"|\\[1, 'é'\\]|\\{ ?a ?[:=] ?1\\}|&a|\\*a)\r?\n( {0,2}[a-z-]: ?)?){0,6}"
+    ) {
+        for name in ["a.toml", "a.yaml"] {
+            if let Err(error) = file(name, &text) {
+                let _ = report(&error);
+            }
+        }
+    }
+}
