@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 use super::board::{Board, monotonic};
 use super::logger;
 use super::server::{Server, Standing, registration};
-use crate::api::{Answer, Job, JobLink, ProcessWorker};
+use crate::api::{Answer, Job, JobLink, JobParts, ProcessWorker};
 
 /// How long a job server may take to answer GRAB_JOB while others could be asked.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -156,9 +156,7 @@ impl<'a> JobLoop<'a> {
                 Granted::Job(assignment) => {
                     let handle = self.run_job(server, assignment);
                     if self.stopping() {
-                        // The answer goes out before the state is told: nothing is granted any more, since nothing is asked.
                         self.board.state(State::Draining);
-                        self.sleep(server);
                         self.send_answer(server, &handle);
                         return;
                     }
@@ -245,7 +243,7 @@ impl<'a> JobLoop<'a> {
                         return Granted::Nothing;
                     }
                     PacketType::JobAssign | PacketType::JobAssignUniq | PacketType::JobAssignAll => {
-                        match JobAssignment::parse(packet) {
+                        match JobAssignment::from_packet(packet) {
                             Ok(assignment) => {
                                 server.seen_well();
                                 return Granted::Job(assignment);
@@ -303,34 +301,36 @@ impl<'a> JobLoop<'a> {
 
     /// Runs a job and puts its answer into `out`; its handle.
     fn run_job(&mut self, server: usize, assignment: JobAssignment) -> String {
-        let assignment = Rc::new(assignment);
-        let handle = assignment.handle().into_owned();
-        let function = self.functions.iter().position(|name| name.as_bytes() == assignment.function_bytes());
         let started = monotonic();
+        let parts = Rc::new(JobParts::from(assignment));
         self.out.clear();
-        let Some(function) = function else {
+        let Some(function) = self.functions.iter().position(|name| *name == parts.function) else {
             // A job server gives only what was registered; if it does not, the client is not left waiting.
-            log::error!("job server {} gave a job of function {}, which was not registered", self.servers[server].name, assignment.function());
-            let _ = request::work_fail(&mut self.out, assignment.handle_bytes());
-            return handle;
+            log::error!(
+                "job server {} gave a job of function {}, which was not registered: it is failed",
+                self.servers[server].name,
+                parts.function
+            );
+            self.encode(&parts.handle, &Answer::Fail { message: format!("function {} is not registered here", parts.function) });
+            return parts.handle.clone();
         };
-        self.board.begin(function, assignment.handle_bytes(), started, self.idle);
+        self.board.begin(function, parts.handle.as_bytes(), started, self.idle);
         self.idle = false;
-        logger::job(&handle);
-        let Some(up) = self.servers[server].up() else { return handle };
-        up.link.job(assignment.handle_bytes());
+        logger::job(&parts.handle);
+        let Some(up) = self.servers[server].up() else { return parts.handle.clone() };
+        up.link.job(&parts.handle);
         let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
-        let mut job = Job::new(link, Rc::clone(&assignment));
-        let outcome = self.worker.run(function, &mut job, self.board);
+        let mut job = Job::new(link, Rc::clone(&parts));
+        let outcome = self.worker.run(&mut job, self.board);
         drop(job);
         logger::job("");
         self.replace |= outcome.replace_process;
         self.board.finish(matches!(outcome.answer, Answer::Complete(_)), monotonic().saturating_sub(started));
-        self.encode(assignment.handle_bytes(), &outcome.answer);
-        handle
+        self.encode(&parts.handle, &outcome.answer);
+        parts.handle.clone()
     }
 
-    fn encode(&mut self, handle: &[u8], answer: &Answer) {
+    fn encode(&mut self, handle: &str, answer: &Answer) {
         // A handle came out of a packet's arguments, so it holds no NUL and none of these can fail.
         let encoded = match answer {
             Answer::Complete(result) => request::work_complete(&mut self.out, handle, result),
@@ -350,7 +350,8 @@ impl<'a> JobLoop<'a> {
     fn leave(&mut self) {
         let mut fence = Vec::new();
         request::reset_abilities(&mut fence);
-        request::echo_req(&mut fence, b"drained");
+        // It holds no NUL in a place where one would matter.
+        let _ = request::echo_req(&mut fence, b"drained");
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         let mut waiting: Vec<_> = self.servers.iter_mut().filter_map(Server::up).collect();
         waiting.retain_mut(|up| up.write(&fence).is_ok());
@@ -374,3 +375,14 @@ impl<'a> JobLoop<'a> {
 
 /// How long the answer to GRAB_JOB may take before the process counts as idle.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
+
+impl From<JobAssignment> for JobParts {
+    fn from(assignment: JobAssignment) -> Self {
+        Self {
+            handle: assignment.handle_text().into_owned(),
+            function: assignment.function_text().into_owned(),
+            unique: assignment.unique_text().unwrap_or_default().into_owned(),
+            workload: assignment.into_workload(),
+        }
+    }
+}

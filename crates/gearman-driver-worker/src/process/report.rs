@@ -14,7 +14,7 @@ pub(super) struct ConnectionLink {
     stream: Rc<TcpStream>,
     server: String,
     servers: Rc<str>,
-    handle: RefCell<Vec<u8>>,
+    handle: RefCell<String>,
 }
 
 impl ConnectionLink {
@@ -23,10 +23,10 @@ impl ConnectionLink {
     }
 
     /// The job in hand from now on.
-    pub(super) fn job(&self, handle: &[u8]) {
+    pub(super) fn job(&self, handle: &str) {
         let mut current = self.handle.borrow_mut();
         current.clear();
-        current.extend_from_slice(handle);
+        current.push_str(handle);
     }
 }
 
@@ -36,13 +36,13 @@ impl JobLink for ConnectionLink {
         let mut packet = Vec::new();
         match report {
             Report::Status { numerator, denominator } => {
-                request::work_status(&mut packet, &handle, numerator, denominator)
+                request::work_status(&mut packet, &*handle, numerator, denominator)
             }
-            Report::Data(data) => request::work_data(&mut packet, &handle, data),
-            Report::Warning(message) => request::work_warning(&mut packet, &handle, message),
+            Report::Data(data) => request::work_data(&mut packet, &*handle, data),
+            Report::Warning(message) => request::work_warning(&mut packet, &*handle, message),
         }
-        .map_err(|error| JobError::link(&self.server, error))?;
-        write_all(&self.stream, &packet).map_err(|error| JobError::link(&self.server, error))
+        .map_err(|error| JobError::server(self.server.as_str(), error.to_string()))?;
+        write_all(&self.stream, &packet).map_err(|error| JobError::server(self.server.as_str(), error.to_string()))
     }
 
     fn server(&self) -> &str {
