@@ -177,9 +177,7 @@ impl ConfigError {
                 .as_ref()
                 .map(|name| format!("did you mean `{name}`?")),
             ConfigError::Invalid { help, .. } => help.clone(),
-            ConfigError::NotYet { .. } => {
-                Some("a later release can do this; until then, leave it out".to_owned())
-            }
+            ConfigError::NotYet { .. } => Some("leave it out until then".to_owned()),
             ConfigError::UnknownFormat { .. } => {
                 Some("give the file a name that ends in .toml, .yaml or .yml".to_owned())
             }

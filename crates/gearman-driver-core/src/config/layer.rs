@@ -152,19 +152,15 @@ impl Layer {
 
 /// The refusal of an option that is known and not there yet.
 pub(super) fn not_yet(spec: &OptionSpec) -> ValueError {
-    ValueError::NotYet {
-        reason: format!("{} is not there yet", what_it_does(spec)),
-    }
-}
-
-/// The help text as the subject of a sentence.
-fn what_it_does(spec: &OptionSpec) -> String {
     let kind = if spec.takes == Takes::Flag {
-        "this flag"
+        "flag"
     } else {
-        "this option"
+        "option"
     };
-    format!("{kind} ({})", spec.help.trim_end_matches('.'))
+    let help = spec.help.trim_end_matches('.');
+    ValueError::NotYet {
+        reason: format!("a later release has this {kind} ({help})"),
+    }
 }
 
 impl OptionSpec {
