@@ -1,6 +1,7 @@
 //! How the value of each option is read: from texts (command line, environment, builder) and from a
 //! file's node. What a value means is decided here once for all sources.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,6 +71,22 @@ impl ValueError {
         ValueError::Invalid {
             reason: reason.into(),
             help: None,
+        }
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueError::WrongType {
+                expected, found, ..
+            } => write!(f, "must be {expected}, not {found}"),
+            ValueError::Invalid { reason, help: None } => f.write_str(reason),
+            ValueError::Invalid {
+                reason,
+                help: Some(help),
+            } => write!(f, "{reason}: {help}"),
+            ValueError::NotYet { reason } => write!(f, "not yet: {reason}"),
         }
     }
 }

@@ -164,11 +164,18 @@ pub(super) fn not_yet(spec: &OptionSpec) -> ValueError {
 }
 
 impl OptionSpec {
-    /// Whether `text` is a value for this option; else the reason, and how to mend it.
+    /// Checks that `text` is a value for this option, without the option's name in the answer: for
+    /// command line parsers, which say the name themselves.
     ///
     /// # Errors
-    /// As [`Layer::set`].
-    pub fn check(&self, text: &str) -> Result<(), ConfigError> {
-        Layer::new().set(self.name, text, Origin::CommandLine)
+    /// The reason, and how to mend it where there is something to say.
+    pub fn check(&self, text: &str) -> Result<(), String> {
+        let result = match self.support {
+            Support::Ready { texts: set, .. } => {
+                set(&mut Layer::new(), &[text], Origin::CommandLine)
+            }
+            Support::NotYet => Err(not_yet(self)),
+        };
+        result.map_err(|error| error.to_string())
     }
 }

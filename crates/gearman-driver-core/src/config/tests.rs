@@ -488,6 +488,16 @@ fn bad_toml() {
 }
 
 #[test]
+fn an_error_is_one_line_without_control_characters() {
+    let error = file("a.toml", "\"a\\nb\\u001b[2J\" = 1").unwrap_err();
+    insta::assert_snapshot!(error, @r"unknown key `a\nb\u{1b}[2J`, at a.toml:1");
+    let error = Layer::new()
+        .set("interval", "\n5x", Origin::Builder)
+        .unwrap_err();
+    insta::assert_snapshot!(error, @"`interval`: `5x` has the unknown unit `x`: ms, s, m, h and d are known, set by the program");
+}
+
+#[test]
 fn bad_yaml() {
     let refused = |text| refused("drivers.yaml", text);
     insta::assert_snapshot!(refused("server: a\n\nintervall: 5\n"), @"
