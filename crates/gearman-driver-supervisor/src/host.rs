@@ -11,7 +11,6 @@ use std::sync::atomic::AtomicU32;
 use gearman_driver_core::process::{ExitStatus, HostId};
 use gearman_driver_wire::host::{FromHost, Lines, ToHost, encode};
 use gearman_driver_wire::role::{PADDING_VARIABLE, ROLE_VARIABLE, Role, padding};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -67,7 +66,7 @@ impl Host {
             .spawn()?;
         let pid = child.id();
         let speaker = Speaker { pid: Arc::new(AtomicU32::new(pid)), job: "host".into() };
-        let output = Output::read(nonblocking(out_read)?, nonblocking(err_read)?, speaker, log.clone())?;
+        let output = Output::read(out_read.into(), err_read.into(), speaker, log.clone())?;
         let (read, write) = UnixStream::from_std(ours)?.into_split();
         let (orders, queue) = mpsc::unbounded_channel();
         tokio::spawn(pass_on_orders(write, queue));
@@ -120,11 +119,4 @@ async fn pass_on_messages(id: HostId, mut socket: OwnedReadHalf, news: mpsc::Sen
         }
     };
     let _ = news.send(News::HostClosed(id, problem)).await;
-}
-
-fn nonblocking(pipe: io::PipeReader) -> io::Result<OwnedFd> {
-    let fd = OwnedFd::from(pipe);
-    let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
-    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    Ok(fd)
 }

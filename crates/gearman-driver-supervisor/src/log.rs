@@ -81,7 +81,7 @@ impl Log {
         }
         let inner = &*self.inner;
         let record = Record {
-            time: jiff::Zoned::now().into(),
+            time: jiff::ZonedDateTime::now(),
             level,
             category,
             message,

@@ -2,14 +2,13 @@
 
 mod lines;
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use gearman_driver_core::level::Level;
 use gearman_driver_wire::record;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -70,7 +69,7 @@ impl Output {
 }
 
 struct Stream {
-    fd: AsyncFd<File>,
+    pipe: pipe::Receiver,
     lines: Lines,
     tag: &'static str,
     ended: bool,
@@ -78,22 +77,21 @@ struct Stream {
 
 impl Stream {
     fn new(fd: OwnedFd, tag: &'static str) -> io::Result<Self> {
-        Ok(Self { fd: AsyncFd::new(File::from(fd))?, lines: Lines::default(), tag, ended: false })
+        Ok(Self { pipe: pipe::Receiver::from_owned_fd(fd)?, lines: Lines::default(), tag, ended: false })
     }
 
     /// Waits for more, and reads it.
     async fn more(&mut self) -> io::Result<()> {
         let mut bytes = [0; 4096];
         loop {
-            let mut ready = self.fd.readable().await?;
-            match ready.try_io(|fd| fd.get_ref().read(&mut bytes)) {
-                Err(_would_block) => {}
-                Ok(Ok(n)) if n > 0 => {
+            self.pipe.readable().await?;
+            match self.pipe.try_read(&mut bytes) {
+                Ok(n) if n > 0 => {
                     self.lines.push(&bytes[..n]);
                     return Ok(());
                 }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(_) => {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                _ => {
                     self.ended = true;
                     return Ok(());
                 }
@@ -101,17 +99,17 @@ impl Stream {
         }
     }
 
-    /// Reads what is there, without waiting.
+    /// Reads what is there, without waiting: past tokio, which may not know yet that something is.
     fn rest(&mut self) {
         let mut bytes = [0; 4096];
         let mut budget = REST_BYTES;
         while budget > 0 {
-            match self.fd.get_ref().read(&mut bytes) {
+            match nix::unistd::read(&self.pipe, &mut bytes) {
                 Ok(n) if n > 0 => {
                     self.lines.push(&bytes[..n]);
                     budget = budget.saturating_sub(n);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(nix::errno::Errno::EINTR) => {}
                 _ => return,
             }
         }

@@ -1,7 +1,13 @@
-//! Runs Gearman workers: forks them from one preloaded host, scales them to the queue, restarts what dies, and is steered through a console.
+//! Runs Gearman workers: forks them from one preloaded host, scales them to the queue, restarts what dies, and is
+//! steered through a console.
 
+mod args;
+mod driver;
 pub mod prelude;
+mod report;
+mod roles;
 
+pub use driver::{Driver, DriverHandle, FunctionStatus};
 pub use gearman_driver_macros::{job, worker};
 pub use gearman_driver_worker::{
     Error, Job, JobAttributes, JobError, JobSpec, Json, LoadError, Method, Sent, TestWorker,

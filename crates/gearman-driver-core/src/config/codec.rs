@@ -1,6 +1,8 @@
 //! How the value of each option is read: from texts (command line, environment, builder) and from a
 //! file's node. What a value means is decided here once for all sources.
 
+use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ pub(super) enum ValueError {
     WrongType {
         expected: &'static str,
         found: String,
+        /// The bytes that are wrong: of one item, in a list.
+        span: Range<usize>,
     },
     Invalid {
         reason: String,
@@ -33,7 +37,9 @@ impl ValueError {
         let name = name.to_owned();
         let place = place.into();
         match self {
-            ValueError::WrongType { expected, found } => ConfigError::WrongType {
+            ValueError::WrongType {
+                expected, found, ..
+            } => ConfigError::WrongType {
                 name,
                 expected: expected.to_owned(),
                 found,
@@ -53,10 +59,34 @@ impl ValueError {
         }
     }
 
+    /// The bytes that are wrong, where they are fewer than the whole value.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        match self {
+            ValueError::WrongType { span, .. } => Some(span.clone()),
+            _ => None,
+        }
+    }
+
     fn invalid(reason: impl Into<String>) -> Self {
         ValueError::Invalid {
             reason: reason.into(),
             help: None,
+        }
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueError::WrongType {
+                expected, found, ..
+            } => write!(f, "must be {expected}, not {found}"),
+            ValueError::Invalid { reason, help: None } => f.write_str(reason),
+            ValueError::Invalid {
+                reason,
+                help: Some(help),
+            } => write!(f, "{reason}: {help}"),
+            ValueError::NotYet { reason } => write!(f, "not yet: {reason}"),
         }
     }
 }
@@ -84,6 +114,7 @@ fn wrong_type<T>(expected: &'static str, node: &Node) -> Result<T, ValueError> {
     Err(ValueError::WrongType {
         expected,
         found: node.found(),
+        span: node.span.clone(),
     })
 }
 
@@ -92,6 +123,21 @@ fn text<'a>(node: &'a Node, expected: &'static str) -> Result<&'a str, ValueErro
         Value::String(text) => Ok(text),
         _ => wrong_type(expected, node),
     }
+}
+
+/// The texts of a list; what is no text among them is named, and underlined alone.
+fn texts<'a>(items: &'a [Node], expected: &'static str) -> Result<Vec<&'a str>, ValueError> {
+    items
+        .iter()
+        .map(|item| match &item.value {
+            Value::String(text) => Ok(text.as_str()),
+            _ => Err(ValueError::WrongType {
+                expected,
+                found: format!("a list with {} in it", item.found()),
+                span: item.span.clone(),
+            }),
+        })
+        .collect()
 }
 
 /// A codec whose file form is the same text as elsewhere.
@@ -150,11 +196,7 @@ impl Codec for Servers {
         let Value::List(items) = &node.value else {
             return servers(text(node, EXPECTED)?);
         };
-        let texts: Vec<&str> = items
-            .iter()
-            .map(|item| text(item, EXPECTED))
-            .collect::<Result<_, _>>()?;
-        servers(&texts.join(","))
+        servers(&texts(items, EXPECTED)?.join(","))
     }
 }
 
@@ -176,11 +218,7 @@ impl Codec for Names {
         let Value::List(items) = &node.value else {
             return Self::from_texts(&[text(node, EXPECTED)?]);
         };
-        let texts: Vec<&str> = items
-            .iter()
-            .map(|item| text(item, EXPECTED))
-            .collect::<Result<_, _>>()?;
-        Self::from_texts(&texts)
+        Self::from_texts(&texts(items, EXPECTED)?)
     }
 }
 
@@ -314,7 +352,7 @@ fn console_host(text: &str) -> Result<String, ValueError> {
         name if name.eq_ignore_ascii_case("localhost") => Ok("localhost".to_owned()),
         _ => Err(ValueError::NotYet {
             reason: format!(
-                "`{text}`: an address other than 127.0.0.1, localhost and ::1 needs a token, which is not there yet"
+                "an address other than 127.0.0.1, localhost and ::1 (here `{text}`) needs a token, which is not there yet"
             ),
         }),
     }
@@ -324,7 +362,7 @@ fn policy(text: &str) -> Result<ScalingPolicy, ValueError> {
     match text {
         "classic" => Ok(ScalingPolicy::Classic),
         "adaptive" => Err(ValueError::NotYet {
-            reason: "`adaptive` scaling is not there yet, only `classic`".to_owned(),
+            reason: "`adaptive` comes with a later release, `classic` is there".to_owned(),
         }),
         _ => Err(ValueError::Invalid {
             reason: format!("`{text}` is no scaling policy: `classic` is"),

@@ -52,12 +52,14 @@ impl Layer {
         // Ours are in capitals; another spelling is one that other programs would not find either.
         let spec = find_option(&option).filter(|spec| spec.environment() == variable);
         let Some(spec) = spec else {
-            let known: Vec<String> = OPTIONS.iter().map(super::OptionSpec::environment).collect();
+            // Compared without the prefix, which would make everything look near.
+            let suggestion = suggest::nearest(&option, OPTIONS.iter().map(|spec| spec.name))
+                .and_then(find_option)
+                .map(super::OptionSpec::environment);
             return Err(ConfigError::Unknown {
                 what: "environment variable",
                 name: variable.to_owned(),
-                suggestion: suggest::nearest(variable, known.iter().map(String::as_str))
-                    .map(str::to_owned),
+                suggestion,
                 place: origin.into(),
             });
         };

@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration, and how it is said.
 
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::Origin;
 #[non_exhaustive]
 pub enum ConfigError {
     /// There is no option or key of this name.
-    #[error("unknown {what} `{name}`, {place}")]
+    #[error("unknown {what} `{}`, {place}", OneLine(.name))]
     Unknown {
         /// "key", "option" or "environment variable".
         what: &'static str,
@@ -26,7 +27,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// A value is of another type than its option takes.
-    #[error("`{name}` must be {expected}, not {found}, {place}")]
+    #[error("`{}` must be {expected}, not {}, {place}", OneLine(.name), OneLine(.found))]
     WrongType {
         /// The option or key.
         name: String,
@@ -38,7 +39,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// A value is of the right type, and still can't be.
-    #[error("`{name}`: {reason}, {place}")]
+    #[error("`{}`: {}, {place}", OneLine(.name), OneLine(.reason))]
     Invalid {
         /// The option or key.
         name: String,
@@ -50,7 +51,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// The option, or the value, is known, and this release cannot do it yet.
-    #[error("`{name}`: not yet: {reason}, {place}")]
+    #[error("`{}`: not yet: {}, {place}", OneLine(.name), OneLine(.reason))]
     NotYet {
         /// The option or key.
         name: String,
@@ -60,7 +61,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// `min_processes` is greater than `max_processes`.
-    #[error("job `{job}`: max_processes ({max}) is below min_processes ({min}), {place}")]
+    #[error("job `{}`: max_processes ({max}) is below min_processes ({min}), {place}", OneLine(.job))]
     MinOverMax {
         /// The job, as named in `job_runtime_attributes`.
         job: String,
@@ -72,7 +73,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// One key stands twice in one table.
-    #[error("`{name}` is given twice, {place}")]
+    #[error("`{}` is given twice, {place}", OneLine(.name))]
     Twice {
         /// The key, in the spelling of its second place.
         name: String,
@@ -80,7 +81,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// A file is no TOML or YAML at all, in the words of its parser.
-    #[error("this is no {format}: {reason}, {place}")]
+    #[error("this is no {format}: {}, {place}", OneLine(.reason))]
     Syntax {
         /// "TOML" or "YAML".
         format: &'static str,
@@ -90,7 +91,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// A config file's name does not say which format it has.
-    #[error("config file `{path}` is neither .toml nor .yaml nor .yml, {place}")]
+    #[error("config file `{}` is neither .toml nor .yaml nor .yml, {place}", OneLine(.path))]
     UnknownFormat {
         /// The path as it was given.
         path: String,
@@ -98,7 +99,7 @@ pub enum ConfigError {
         place: Box<Place>,
     },
     /// A config file could not be read, in the words of the system.
-    #[error("cannot read config file `{path}`: {reason}, {place}")]
+    #[error("cannot read config file `{}`: {}, {place}", OneLine(.path), OneLine(.reason))]
     Unreadable {
         /// The path as it was given.
         path: String,
@@ -129,9 +130,25 @@ pub struct Label {
     pub range: Range<usize>,
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.origin.fmt(f)
+    }
+}
+
+/// Shows text of others with its control characters escaped: an error is one line, and no key or value
+/// can steer the terminal that shows it.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|letter| {
+            if letter.is_control() {
+                write!(f, "{}", letter.escape_default())
+            } else {
+                f.write_char(letter)
+            }
+        })
     }
 }
 
@@ -177,9 +194,7 @@ impl ConfigError {
                 .as_ref()
                 .map(|name| format!("did you mean `{name}`?")),
             ConfigError::Invalid { help, .. } => help.clone(),
-            ConfigError::NotYet { .. } => {
-                Some("a later release can do this; until then, leave it out".to_owned())
-            }
+            ConfigError::NotYet { .. } => Some("leave it out until then".to_owned()),
             ConfigError::UnknownFormat { .. } => {
                 Some("give the file a name that ends in .toml, .yaml or .yml".to_owned())
             }

@@ -72,7 +72,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn root(&mut self, tree: &Node) -> Result<(), ConfigError> {
         let Value::Table(entries) = &tree.value else {
-            return Err(self.wrong_type("the file", "a table of options", tree));
+            return Err(self.wrong_type(&self.source.name(), "a table of options", tree));
         };
         let mut seen: Vec<String> = Vec::new();
         for (key, node) in entries {
@@ -94,7 +94,7 @@ impl Walk<'_> {
             JOB => {
                 return Err(ConfigError::NotYet {
                     name: "[[job]]".to_owned(),
-                    reason: "commands as jobs are not there yet".to_owned(),
+                    reason: "commands as jobs come with a later release".to_owned(),
                     place: self.source.place(&key.span),
                 });
             }
@@ -129,8 +129,10 @@ impl Walk<'_> {
         match spec.support {
             Support::Ready { node: set, .. } => {
                 let origin = self.source.origin(&key.span);
-                set(&mut self.layer, node, origin)
-                    .map_err(|error| error.at(&key.name, self.source.place(&node.span)))
+                set(&mut self.layer, node, origin).map_err(|error| {
+                    let span = error.span().unwrap_or_else(|| node.span.clone());
+                    error.at(&key.name, self.source.place(&span))
+                })
             }
             // Given as off, a flag is no wish for what is not there yet.
             Support::NotYet if spec.takes == Takes::Flag && codec::is_off(node) => Ok(()),
@@ -219,7 +221,7 @@ impl Walk<'_> {
     /// Whole tables are not underlined: their first line is.
     fn place_of_start(&self, span: &Range<usize>) -> Box<Place> {
         let text = self.source.text().get(span.clone()).unwrap_or_default();
-        let length = text.find('\n').unwrap_or(text.len());
+        let length = text.find(['\r', '\n']).unwrap_or(text.len());
         self.source.place(&(span.start..span.start + length))
     }
 

@@ -152,27 +152,30 @@ impl Layer {
 
 /// The refusal of an option that is known and not there yet.
 pub(super) fn not_yet(spec: &OptionSpec) -> ValueError {
+    let kind = if spec.takes == Takes::Flag {
+        "flag"
+    } else {
+        "option"
+    };
+    let help = spec.help.trim_end_matches('.');
     ValueError::NotYet {
-        reason: format!("{} is not there yet", what_it_does(spec)),
+        reason: format!("a later release has this {kind} ({help})"),
     }
 }
 
-/// The help text as the subject of a sentence.
-fn what_it_does(spec: &OptionSpec) -> String {
-    let kind = if spec.takes == Takes::Flag {
-        "this flag"
-    } else {
-        "this option"
-    };
-    format!("{kind} ({})", spec.help.trim_end_matches('.'))
-}
-
 impl OptionSpec {
-    /// Whether `text` is a value for this option; else the reason, and how to mend it.
+    /// Checks that `text` is a value for this option, without the option's name in the answer: for
+    /// command line parsers, which say the name themselves.
     ///
     /// # Errors
-    /// As [`Layer::set`].
-    pub fn check(&self, text: &str) -> Result<(), ConfigError> {
-        Layer::new().set(self.name, text, Origin::CommandLine)
+    /// The reason, and how to mend it where there is something to say.
+    pub fn check(&self, text: &str) -> Result<(), String> {
+        let result = match self.support {
+            Support::Ready { texts: set, .. } => {
+                set(&mut Layer::new(), &[text], Origin::CommandLine)
+            }
+            Support::NotYet => Err(not_yet(self)),
+        };
+        result.map_err(|error| error.to_string())
     }
 }

@@ -101,6 +101,10 @@ impl Source {
         }
     }
 
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -118,7 +122,7 @@ impl Source {
     pub(super) fn place(&self, span: &Range<usize>) -> Box<Place> {
         let end = span.end.min(self.text.len());
         let label = Label {
-            source_name: self.path.display().to_string(),
+            source_name: self.name(),
             source_text: Arc::clone(&self.text),
             range: span.start.min(end)..end,
         };

@@ -119,13 +119,13 @@ fn an_option_that_is_not_ready_is_refused_everywhere() {
         }
     }
     insta::assert_snapshot!(refused("a.toml", "interval = 1\nhttp = \"127.0.0.1:8080\""), @"
-    `http`: not yet: this option (The address of the dashboard, metrics and API) is not there yet, at a.toml:2
-    help: a later release can do this; until then, leave it out
+    `http`: not yet: a later release has this option (The address of the dashboard, metrics and API), at a.toml:2
+    help: leave it out until then
     marked: http
     ");
     insta::assert_snapshot!(refused("a.toml", "[[job]]\nname = \"thumbnail\""), @"
-    `[[job]]`: not yet: commands as jobs are not there yet, at a.toml:1
-    help: a later release can do this; until then, leave it out
+    `[[job]]`: not yet: commands as jobs come with a later release, at a.toml:1
+    help: leave it out until then
     marked: job
     ");
 }
@@ -410,8 +410,8 @@ fn bad_toml() {
     marked: '5 parsecs'
     ");
     insta::assert_snapshot!(refused("namespaces = ['a', 1]"), @"
-    `namespaces` must be a list of texts, not the number 1, at drivers.toml:1
-    marked: ['a', 1]
+    `namespaces` must be a list of texts, not a list with the number 1 in it, at drivers.toml:1
+    marked: 1
     ");
     insta::assert_snapshot!(refused("namespaces = ['']"), @"
     `namespaces`: the value is empty, at drivers.toml:1
@@ -430,8 +430,8 @@ fn bad_toml() {
     marked: '[%d] %q'
     ");
     insta::assert_snapshot!(refused("scaling = 'adaptive'"), @"
-    `scaling`: not yet: `adaptive` scaling is not there yet, only `classic`, at drivers.toml:1
-    help: a later release can do this; until then, leave it out
+    `scaling`: not yet: `adaptive` comes with a later release, `classic` is there, at drivers.toml:1
+    help: leave it out until then
     marked: 'adaptive'
     ");
     insta::assert_snapshot!(refused("scaling = 'clasic'"), @"
@@ -440,8 +440,8 @@ fn bad_toml() {
     marked: 'clasic'
     ");
     insta::assert_snapshot!(refused("console_host = '0.0.0.0'"), @"
-    `console_host`: not yet: `0.0.0.0`: an address other than 127.0.0.1, localhost and ::1 needs a token, which is not there yet, at drivers.toml:1
-    help: a later release can do this; until then, leave it out
+    `console_host`: not yet: an address other than 127.0.0.1, localhost and ::1 (here `0.0.0.0`) needs a token, which is not there yet, at drivers.toml:1
+    help: leave it out until then
     marked: '0.0.0.0'
     ");
     insta::assert_snapshot!(refused("configfile = 'b.toml'"), @"
@@ -488,6 +488,16 @@ fn bad_toml() {
 }
 
 #[test]
+fn an_error_is_one_line_without_control_characters() {
+    let error = file("a.toml", "\"a\\nb\\u001b[2J\" = 1").unwrap_err();
+    insta::assert_snapshot!(error, @r"unknown key `a\nb\u{1b}[2J`, at a.toml:1");
+    let error = Layer::new()
+        .set("interval", "\n5x", Origin::Builder)
+        .unwrap_err();
+    insta::assert_snapshot!(error, @"`interval`: `5x` has the unknown unit `x`: ms, s, m, h and d are known, set by the program");
+}
+
+#[test]
 fn bad_yaml() {
     let refused = |text| refused("drivers.yaml", text);
     insta::assert_snapshot!(refused("server: a\n\nintervall: 5\n"), @"
@@ -500,11 +510,11 @@ fn bad_yaml() {
     marked: hoch
     "#);
     insta::assert_snapshot!(refused("- server\n- b\n"), @"
-    `the file` must be a table of options, not a list, at drivers.yaml:1
+    `drivers.yaml` must be a table of options, not a list, at drivers.yaml:1
     marked: - server
     ");
     insta::assert_snapshot!(refused("just words\n"), @r#"
-    `the file` must be a table of options, not the text "just words", at drivers.yaml:1
+    `drivers.yaml` must be a table of options, not the text "just words", at drivers.yaml:1
     marked: just words
     "#);
     insta::assert_snapshot!(refused("server: [a\nb: c\n"), @"
