@@ -158,6 +158,8 @@ pub(super) fn not_yet(spec: &OptionSpec) -> ValueError {
         "option"
     };
     let help = spec.help.trim_end_matches('.');
+    let (first, rest) = help.split_at(help.chars().next().map_or(0, char::len_utf8));
+    let help = format!("{}{rest}", first.to_lowercase());
     ValueError::NotYet {
         reason: format!("a later release has this {kind} ({help})"),
     }

@@ -200,7 +200,7 @@ fn wrong_usage_is_told_and_has_exit_code_2() {
     exit code 2
     ");
     insta::assert_snapshot!(refused("--http 127.0.0.1:8080"), @"
-    error: `--http`: not yet: a later release has this option (The address of the dashboard, metrics and API), on the command line
+    error: `--http`: not yet: a later release has this option (the address of the dashboard, metrics and API), on the command line
 
     Usage: gearman-driver [OPTIONS] [COMMAND]
 
@@ -208,7 +208,7 @@ fn wrong_usage_is_told_and_has_exit_code_2() {
     exit code 2
     ");
     insta::assert_snapshot!(refused("--daemonize"), @"
-    error: `--daemonize`: not yet: a later release has this flag (Detach from the terminal once the driver is ready), on the command line
+    error: `--daemonize`: not yet: a later release has this flag (detach from the terminal once the driver is ready), on the command line
 
     Usage: gearman-driver [OPTIONS] [COMMAND]
 
@@ -244,7 +244,9 @@ fn help_and_version_name_the_program() {
         error.to_string()
     };
     assert!(help("./target/convert").contains("Usage: convert [OPTIONS] [COMMAND]"));
-    insta::assert_snapshot!(help("gearman-driver"), @"
+    // Else as wide as the terminal that the tests run in.
+    let shown = command("gearman-driver").term_width(100).render_help();
+    insta::assert_snapshot!(shown, @"
     Runs Gearman workers, as many processes as the queues need.
 
     Usage: gearman-driver [OPTIONS] [COMMAND]
@@ -391,7 +393,7 @@ fn what_cannot_be_loaded_is_told() {
     insta::assert_snapshot!(refused("--configfile away.toml", &[], &[]), @"cannot read config file `away.toml`: entity not found, on the command line");
     insta::assert_snapshot!(refused("", &[("GEARMAN_DRIVER_CONFIGFILE", "a.json")], &[("a.json", "")]), @"config file `a.json` is neither .toml nor .yaml nor .yml, from GEARMAN_DRIVER_CONFIGFILE");
     insta::assert_snapshot!(refused("", &[("GEARMAN_DRIVER_INTERVALL", "1")], &[]), @"unknown environment variable `GEARMAN_DRIVER_INTERVALL`, from GEARMAN_DRIVER_INTERVALL");
-    insta::assert_snapshot!(refused("--configfile a.toml", &[], &[("a.toml", "\nhttp = ':80'")]), @"`http`: not yet: a later release has this option (The address of the dashboard, metrics and API), at a.toml:2");
+    insta::assert_snapshot!(refused("--configfile a.toml", &[], &[("a.toml", "\nhttp = ':80'")]), @"`http`: not yet: a later release has this option (the address of the dashboard, metrics and API), at a.toml:2");
 }
 
 #[cfg(unix)]
