@@ -82,9 +82,7 @@ impl Supervisor {
                 Some(pid) => adopted.push((process, pid.as_raw().unsigned_abs())),
                 None => {
                     let activity = self.activity(process);
-                    if let Some(gone) = self.forget(process).await {
-                        drop(gone);
-                    }
+                    self.forget(process).await;
                     ended.push((process, activity));
                 }
             }
@@ -130,20 +128,20 @@ impl Supervisor {
     /// A worker process ended and is reaped.
     pub(crate) async fn exited(&mut self, id: ProcessId, status: ExitStatus) {
         let final_activity = self.activity(id);
-        if self.forget(id).await.is_some() {
+        if self.forget(id).await {
             self.event(Event::Exited { process: id, status, final_activity }).await;
         }
     }
 
-    /// Ends what is kept for a process: its output is logged to the end, its slot is free.
-    pub(crate) async fn forget(&mut self, id: ProcessId) -> Option<()> {
-        let Process { output, slot, fifos, .. } = self.processes.remove(id)?;
+    /// Ends what is kept for a process: its output is logged to the end, its slot is free. False: nothing was kept.
+    pub(crate) async fn forget(&mut self, id: ProcessId) -> bool {
+        let Some(Process { output, slot, fifos, .. }) = self.processes.remove(id) else { return false };
         output.finish().await;
         for fifo in fifos {
             // It has mostly been unlinked by the process itself.
             let _ = std::fs::remove_file(fifo);
         }
         self.scoreboard.free(slot);
-        Some(())
+        true
     }
 }

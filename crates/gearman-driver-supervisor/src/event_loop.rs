@@ -307,8 +307,7 @@ impl Supervisor {
             FromHost::Spawned { process, pid } => self.spawned(ProcessId(process), pid).await,
             FromHost::SpawnFailed { process, error } => {
                 let process = ProcessId(process);
-                if let Some(gone) = self.forget(process).await {
-                    drop(gone);
+                if self.forget(process).await {
                     self.event(Event::SpawnFailed { process, error }).await;
                 }
             }

@@ -106,10 +106,6 @@ impl Log {
         }
     }
 
-    pub(crate) fn debug(&self, message: &str) {
-        self.write(Level::Debug, CATEGORY, message);
-    }
-
     pub(crate) fn info(&self, message: &str) {
         self.write(Level::Info, CATEGORY, message);
     }

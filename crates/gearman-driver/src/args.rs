@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
@@ -24,8 +24,6 @@ pub(crate) struct Invocation {
     pub(crate) action: Action,
     /// The options that were given.
     pub(crate) layer: Layer,
-    /// The config files among them.
-    pub(crate) configfiles: Vec<PathBuf>,
 }
 
 /// What is to be done.
@@ -96,15 +94,9 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, 
                 )
             })?;
     }
-    let configfiles = layer
-        .configfile
-        .as_ref()
-        .map(|files| files.value.clone())
-        .unwrap_or_default();
     Ok(Invocation {
         action,
         layer,
-        configfiles,
     })
 }
 
@@ -188,7 +180,7 @@ fn readable(
 }
 
 /// The last part of argv[0].
-fn program_name(first: Option<&OsString>) -> String {
+pub(crate) fn program_name(first: Option<&OsString>) -> String {
     first
         .and_then(|path| Path::new(path).file_name())
         .map(|name| name.to_string_lossy().into_owned())

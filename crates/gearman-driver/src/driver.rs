@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::{Config, ConfigError, Layer, Origin, RuntimeAttributes};
+use gearman_driver_core::config::{Config, ConfigError, Layer, Origin, RuntimeAttributes, Sourced};
 use gearman_driver_core::duration;
 use gearman_driver_core::order::Order;
 use gearman_driver_front::Handle;
@@ -47,7 +47,6 @@ use crate::roles::take_role;
 #[must_use = "a driver does nothing until `run()`"]
 pub struct Driver {
     builder: Layer,
-    configfiles: Vec<PathBuf>,
     with_args: bool,
     wanted: Option<Box<dyn Fn(&str) -> bool>>,
     added: Vec<JobSpec>,
@@ -66,7 +65,6 @@ impl Driver {
     pub fn builder() -> Self {
         Self {
             builder: Layer::new(),
-            configfiles: Vec::new(),
             with_args: false,
             wanted: None,
             added: Vec::new(),
@@ -182,7 +180,7 @@ impl Driver {
         };
         for (job, bounds) in jobs {
             match runtime_attributes(&job, &bounds) {
-                Ok(attributes) => self.builder.set_runtime_attributes(&job, attributes, Origin::Builder),
+                Ok(attributes) => self.builder.set_runtime_attributes(&job, attributes, &Origin::Builder),
                 Err(text) => return self.mistake(Mistake::Text(text)),
             }
         }
@@ -191,7 +189,8 @@ impl Driver {
 
     /// A config file, TOML or YAML, as `--configfile`. May be called several times: later ones win.
     pub fn configfile(mut self, path: impl Into<PathBuf>) -> Self {
-        self.configfiles.push(path.into());
+        let files = self.builder.configfile.get_or_insert_with(|| Sourced::builder(Vec::new()));
+        files.value.push(path.into());
         self
     }
 
@@ -264,13 +263,13 @@ impl Driver {
                 }
             }
         } else {
-            Invocation { action: Action::Run, layer: Layer::new(), configfiles: Vec::new() }
+            Invocation { action: Action::Run, layer: Layer::new() }
         };
         if let Action::NotYet(subcommand) = invocation.action {
             say(&format!("{name}: `{subcommand}` is not there yet; `{name} --help` shows what is"));
             return Ok(2);
         }
-        let config = match self.config(invocation.layer, &invocation.configfiles) {
+        let config = match self.config(invocation.layer) {
             Ok(config) => config,
             Err(Mistake::Config(error)) => {
                 say(report::render(name, &error, Style::for_stderr()).trim_end());
@@ -292,20 +291,13 @@ impl Driver {
         }
     }
 
-    fn config(&self, command_line: Layer, configfiles: &[PathBuf]) -> Result<Config, Mistake> {
+    fn config(&self, command_line: Layer) -> Result<Config, Mistake> {
         match &self.mistake {
             Some(Mistake::Config(error)) => return Err(Mistake::Config(error.clone())),
             Some(Mistake::Text(text)) => return Err(Mistake::Text(text.clone())),
             None => {}
         }
-        let configfiles = if configfiles.is_empty() { &self.configfiles } else { configfiles };
-        args::load_config(
-            command_line,
-            std::env::vars_os(),
-            &args::read_config_file,
-            self.builder.clone(),
-            configfiles,
-        )
+        args::load_config(command_line, std::env::vars_os(), &args::read_config_file, self.builder.clone())
         .map_err(|error| Mistake::Config(Box::new(error)))
     }
 
@@ -317,6 +309,7 @@ impl Driver {
     }
 
     fn set_list(mut self, option: &str, texts: Vec<String>) -> Self {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         match self.builder.set_list(option, &texts, Origin::Builder) {
             Ok(()) => self,
             Err(error) => self.mistake(Mistake::Config(Box::new(error))),
