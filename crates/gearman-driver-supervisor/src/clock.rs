@@ -21,7 +21,7 @@ impl Clock {
     }
 
     /// The moment for which a worker read `nanos` on the monotonic clock.
-    pub(crate) fn from_worker(self, nanos: u64) -> Time {
+    pub(crate) fn workers(self, nanos: u64) -> Time {
         self.at(Duration::from_nanos(nanos))
     }
 

@@ -32,8 +32,8 @@ impl Supervisor {
                     self.pending.push_back(Event::SpawnFailed { process, error: error.to_string() });
                 }
             }
-            Effect::Stop { process } => self.signal(process, ToHost::Stop { process: process.0 }, Signal::SIGTERM),
-            Effect::Kill { process } => self.signal(process, ToHost::Kill { process: process.0 }, Signal::SIGKILL),
+            Effect::Stop { process } => self.signal(process, &ToHost::Stop { process: process.0 }, Signal::SIGTERM),
+            Effect::Kill { process } => self.signal(process, &ToHost::Kill { process: process.0 }, Signal::SIGKILL),
             Effect::Reply { id, result } => {
                 if let Some(reply) = self.replies.remove(&id) {
                     // Whoever ordered may be gone.
@@ -116,11 +116,11 @@ impl Supervisor {
 
     /// Signals a worker process: its host does, or this process where it has adopted it. Only who reaps it may, since
     /// only then the PID can't be another's.
-    fn signal(&self, id: ProcessId, order: ToHost, signal: Signal) {
+    fn signal(&self, id: ProcessId, order: &ToHost, signal: Signal) {
         let Some(process) = self.processes.get(id) else { return };
         if !process.adopted {
             if let Some(host) = self.hosts.get(&process.host) {
-                host.send(&order);
+                host.send(order);
             }
             return;
         }

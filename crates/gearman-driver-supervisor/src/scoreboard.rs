@@ -83,7 +83,7 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
     });
     Activity {
         state,
-        since: clock.from_worker(slot.state_since),
+        since: clock.workers(slot.state_since),
         last_run: slot.last_run.map(unix_seconds),
         last_error: slot
             .last_error

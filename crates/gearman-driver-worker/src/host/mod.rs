@@ -145,7 +145,10 @@ impl Host {
         let mut supervised = true;
         loop {
             self.reap(&mut channel);
-            while supervised {
+            loop {
+                if !supervised {
+                    break;
+                }
                 match channel.next() {
                     Ok(Some(ToHost::Spawn { process, job, slot, stdout, stderr })) => {
                         match self.spawn(&mut channel, process, &job) {

@@ -126,7 +126,7 @@ fn a_dash_is_a_log_file() {
 fn config_files_are_named() {
     let invocation = parsed("--configfile a.toml run --configfile b.yaml");
     assert_eq!(
-        invocation.configfiles,
+        invocation.layer.configfile.unwrap().value,
         [Path::new("a.toml"), Path::new("b.yaml")]
     );
 }
