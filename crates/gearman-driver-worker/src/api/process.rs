@@ -125,3 +125,6 @@ fn run_given(method: &Method, call: &mut Call<'_>) -> Result<Vec<u8>, Failed> {
         None => Ok(result),
     }
 }
+
+#[cfg(test)]
+mod tests;
