@@ -9,15 +9,7 @@ use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Result, Tok
 /// As in the console and in `gearman_driver_worker::api::MAX_PROCESSES`.
 const MAX_PROCESSES: u32 = 65_535;
 
-const JOB: &[&str] = &[
-    "name",
-    "min_processes",
-    "max_processes",
-    "process_group",
-    "encode",
-    "decode",
-    "exceptions",
-];
+const JOB: &[&str] = &["name", "min_processes", "max_processes", "process_group", "encode", "decode", "exceptions"];
 const WORKER: &[&str] = &["encode", "decode"];
 /// Part of the contract, and not built yet.
 const LATER: &[&str] = &[
@@ -73,10 +65,7 @@ impl JobArguments {
             Meta::Path(_) => Vec::new(),
             Meta::List(list) => arguments("job", JOB, list.tokens.clone())?,
             Meta::NameValue(_) => {
-                return Err(Error::new_spanned(
-                    attribute,
-                    "write `#[job]`, or `#[job(name = \"..\", ..)]`",
-                ));
+                return Err(Error::new_spanned(attribute, "write `#[job]`, or `#[job(name = \"..\", ..)]`"));
             }
         };
         let mut job = Self::default();
@@ -120,25 +109,15 @@ impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let name = input.call(Ident::parse_any)?;
         if input.peek(syn::token::Paren) {
-            return Err(Error::new(
-                name.span(),
-                format!("write `{name} = ..`, with an equals sign"),
-            ));
+            return Err(Error::new(name.span(), format!("write `{name} = ..`, with an equals sign")));
         }
-        let value = if input.parse::<Option<Token![=]>>()?.is_some() {
-            Some(input.parse()?)
-        } else {
-            None
-        };
+        let value = if input.parse::<Option<Token![=]>>()?.is_some() { Some(input.parse()?) } else { None };
         Ok(Self { name, value })
     }
 }
 
 fn arguments(attribute: &str, known: &[&str], tokens: TokenStream) -> Result<Vec<Argument>> {
-    let arguments: Vec<_> = Punctuated::<Argument, Token![,]>::parse_terminated
-        .parse2(tokens)?
-        .into_iter()
-        .collect();
+    let arguments: Vec<_> = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens)?.into_iter().collect();
     let mut wrong: Option<Error> = None;
     let mut seen: Vec<&Ident> = Vec::new();
     for Argument { name, .. } in &arguments {
@@ -162,10 +141,7 @@ fn arguments(attribute: &str, known: &[&str], tokens: TokenStream) -> Result<Vec
 
 fn unknown(attribute: &str, known: &[&str], name: &str) -> String {
     if LATER.contains(&name) && attribute == "job" {
-        return format!(
-            "`{name}` is not there yet: this version of gearman-driver knows {}",
-            known.join(", ")
-        );
+        return format!("`{name}` is not there yet: this version of gearman-driver knows {}", known.join(", "));
     }
     if JOB.contains(&name) {
         return format!(
@@ -177,21 +153,11 @@ fn unknown(attribute: &str, known: &[&str], name: &str) -> String {
     let spelled = |name: &str| name.replace('_', "").to_lowercase();
     let near = known
         .iter()
-        .map(|known| {
-            (
-                strsim::normalized_damerau_levenshtein(&spelled(name), &spelled(known)),
-                known,
-            )
-        })
+        .map(|known| (strsim::normalized_damerau_levenshtein(&spelled(name), &spelled(known)), known))
         .filter(|(likeness, _)| *likeness >= 0.6)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let advice = near.map_or(String::new(), |(_, near)| {
-        format!(" did you mean `{near}`?")
-    });
-    format!(
-        "`#[{attribute}]` has no attribute `{name}`;{advice} it knows {}",
-        known.join(", ")
-    )
+    let advice = near.map_or(String::new(), |(_, near)| format!(" did you mean `{near}`?"));
+    format!("`#[{attribute}]` has no attribute `{name}`;{advice} it knows {}", known.join(", "))
 }
 
 impl Argument {
@@ -216,30 +182,19 @@ impl Argument {
         };
         let value = text.value();
         if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(self.error(format!(
-                "`{what}` must not be empty, nor have white space or control characters"
-            )));
+            return Err(self.error(format!("`{what}` must not be empty, nor have white space or control characters")));
         }
         Ok(text.clone())
     }
 
     fn bound(&self) -> Result<Bound> {
         let number = match self.literal() {
-            Some(Lit::Int(number)) => number
-                .base10_parse::<u32>()
-                .ok()
-                .filter(|value| *value <= MAX_PROCESSES),
+            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().filter(|value| *value <= MAX_PROCESSES),
             _ => None,
         };
         match number {
-            Some(value) => Ok(Bound {
-                value,
-                span: self.name.span(),
-            }),
-            None => Err(self.error(format!(
-                "`{}` is a whole number from 0 to {MAX_PROCESSES}",
-                self.name
-            ))),
+            Some(value) => Ok(Bound { value, span: self.name.span() }),
+            None => Err(self.error(format!("`{}` is a whole number from 0 to {MAX_PROCESSES}", self.name))),
         }
     }
 
@@ -253,10 +208,7 @@ impl Argument {
         );
         match self.literal() {
             Some(Lit::Str(text)) if text.value().is_empty() => Ok(Codec::None),
-            Some(Lit::Str(text)) => text
-                .parse::<Ident>()
-                .map(Codec::Named)
-                .map_err(|_| self.error(message)),
+            Some(Lit::Str(text)) => text.parse::<Ident>().map(Codec::Named).map_err(|_| self.error(message)),
             _ => Err(self.error(message)),
         }
     }

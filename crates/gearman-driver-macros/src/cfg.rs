@@ -6,11 +6,7 @@ use syn::{Attribute, Meta};
 
 /// The `#[cfg(..)]`s of an item.
 pub(crate) fn of(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("cfg"))
-        .cloned()
-        .collect()
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
 }
 
 /// When something stands in for items that may be compiled out.

@@ -83,11 +83,7 @@ fn default_prefix(worker: &Worker, name: &str) -> TokenStream {
 fn build(worker: &Worker) -> TokenStream {
     let private = private();
     let ty = &worker.ty;
-    let news = worker
-        .hooks
-        .iter()
-        .filter(|hook| hook.is("new"))
-        .map(|hook| hook.build(ty));
+    let news = worker.hooks.iter().filter(|hook| hook.is("new")).map(|hook| hook.build(ty));
     let default = match absent(worker, "new") {
         Absent::Never => None,
         Absent::Always => Some(quote!()),
@@ -106,11 +102,5 @@ fn build(worker: &Worker) -> TokenStream {
 }
 
 fn absent(worker: &Worker, hook: &str) -> Absent {
-    cfg::absent(
-        worker
-            .hooks
-            .iter()
-            .filter(|candidate| candidate.is(hook))
-            .map(|hook: &Override| &*hook.cfgs),
-    )
+    cfg::absent(worker.hooks.iter().filter(|candidate| candidate.is(hook)).map(|hook: &Override| &*hook.cfgs))
 }

@@ -126,10 +126,8 @@ impl Override {
         let hook = HOOKS.iter().find(|hook| method.sig.ident == hook.name)?;
         let checked = match hook.fault(&method.sig) {
             Some((span, fault)) => {
-                let message = format!(
-                    "`{}` is a hook of the worker: {fault}; its signature is `{}`",
-                    hook.name, hook.signature
-                );
+                let message =
+                    format!("`{}` is a hook of the worker: {fault}; its signature is `{}`", hook.name, hook.signature);
                 Err(Error::new(span, message))
             }
             None => {
@@ -137,11 +135,7 @@ impl Override {
                     ReturnType::Default => method.sig.ident.span(),
                     ReturnType::Type(_, ty) => ty.span(),
                 };
-                Ok(Self {
-                    hook,
-                    cfgs: cfg::of(&method.attrs),
-                    span: Span::call_site().located_at(span),
-                })
+                Ok(Self { hook, cfgs: cfg::of(&method.attrs), span: Span::call_site().located_at(span) })
             }
         };
         Some(checked)
@@ -239,9 +233,7 @@ impl Hook {
         if let Some(token) = &signature.unsafety {
             return Some((token.span(), "it is not unsafe".to_owned()));
         }
-        if signature.generics.type_params().next().is_some()
-            || signature.generics.const_params().next().is_some()
-        {
+        if signature.generics.type_params().next().is_some() || signature.generics.const_params().next().is_some() {
             return Some((signature.generics.span(), "it is not generic".to_owned()));
         }
         let (span, receiver) = receiver(signature);
@@ -260,11 +252,7 @@ impl Hook {
                 1 => "one argument".to_owned(),
                 _ => "two arguments".to_owned(),
             };
-            let span = if arguments.is_empty() {
-                signature.ident.span()
-            } else {
-                signature.inputs.span()
-            };
+            let span = if arguments.is_empty() { signature.ident.span() } else { signature.inputs.span() };
             return Some((span, format!("it takes {wanted}")));
         }
         for (ty, to) in arguments.into_iter().zip(self.arguments) {
@@ -273,9 +261,7 @@ impl Hook {
             }
         }
         match (&signature.output, self.returns) {
-            (ReturnType::Default, Returns::Value) => {
-                Some((signature.ident.span(), "it returns a value".to_owned()))
-            }
+            (ReturnType::Default, Returns::Value) => Some((signature.ident.span(), "it returns a value".to_owned())),
             (ReturnType::Default, Returns::Fallible) if self.receiver == Receiver::None => {
                 Some((signature.ident.span(), "it returns the worker".to_owned()))
             }
@@ -309,11 +295,7 @@ fn receiver(signature: &Signature) -> (Span, Option<Receiver>) {
     let Some(FnArg::Receiver(receiver)) = signature.inputs.first() else {
         return (signature.ident.span(), Some(Receiver::None));
     };
-    let how = match (
-        &receiver.reference,
-        &receiver.mutability,
-        &receiver.colon_token,
-    ) {
+    let how = match (&receiver.reference, &receiver.mutability, &receiver.colon_token) {
         (Some(_), None, None) => Some(Receiver::Shared),
         (Some(_), Some(_), None) => Some(Receiver::Mutable),
         _ => None,
@@ -331,23 +313,16 @@ pub(crate) fn takes_shared_self(signature: &Signature) -> Result<(), Span> {
 
 /// The types of the arguments after `self`.
 pub(crate) fn typed_arguments(signature: &Signature) -> impl Iterator<Item = &Type> {
-    signature
-        .inputs
-        .iter()
-        .filter_map(|argument| match argument {
-            FnArg::Typed(argument) => Some(&*argument.ty),
-            FnArg::Receiver(_) => None,
-        })
+    signature.inputs.iter().filter_map(|argument| match argument {
+        FnArg::Typed(argument) => Some(&*argument.ty),
+        FnArg::Receiver(_) => None,
+    })
 }
 
 /// Whether a type is a path that ends in `name`.
 pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
     match ty {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|segment| segment.ident == name),
+        Type::Path(path) => path.path.segments.last().is_some_and(|segment| segment.ident == name),
         Type::Paren(paren) => is_named(&paren.elem, name),
         Type::Group(group) => is_named(&group.elem, name),
         _ => false,

@@ -10,7 +10,8 @@ use crate::attributes::{Codec, JobArguments, WorkerArguments};
 use crate::hooks::{is_named, takes_shared_self, typed_arguments};
 use crate::{cfg, emit};
 
-const SHAPE: &str = "a job method is `fn name(&self, job: &mut Job, workload: &[u8])`, where `job` and `workload` may each be left out";
+const SHAPE: &str =
+    "a job method is `fn name(&self, job: &mut Job, workload: &[u8])`, where `job` and `workload` may each be left out";
 
 /// A `#[job]` method.
 pub(crate) struct JobMethod {
@@ -34,11 +35,7 @@ struct Workload {
 }
 
 impl JobMethod {
-    pub(crate) fn new(
-        method: &ImplItemFn,
-        arguments: JobArguments,
-        worker: &WorkerArguments,
-    ) -> Result<Self> {
+    pub(crate) fn new(method: &ImplItemFn, arguments: JobArguments, worker: &WorkerArguments) -> Result<Self> {
         let signature = &method.sig;
         check(signature)?;
         let (takes_job, workload) = shape(signature)?;
@@ -47,11 +44,10 @@ impl JobMethod {
             Some(name) => (name.value(), name.span()),
             None => (ident.unraw().to_string(), ident.span()),
         };
-        let codec =
-            |own: &Option<Codec>, common: &Option<Codec>| match own.as_ref().or(common.as_ref()) {
-                Some(Codec::Named(name)) => Some(name.clone()),
-                Some(Codec::None) | None => None,
-            };
+        let codec = |own: &Option<Codec>, common: &Option<Codec>| match own.as_ref().or(common.as_ref()) {
+            Some(Codec::Named(name)) => Some(name.clone()),
+            Some(Codec::None) | None => None,
+        };
         let returns = match &signature.output {
             ReturnType::Default => ident.span(),
             ReturnType::Type(_, ty) => ty.span(),
@@ -72,10 +68,7 @@ impl JobMethod {
 
     /// The job's name in the console, without the prefix.
     pub(crate) fn job_name(&self) -> String {
-        self.arguments
-            .process_group
-            .as_ref()
-            .map_or_else(|| self.name.clone(), syn::LitStr::value)
+        self.arguments.process_group.as_ref().map_or_else(|| self.name.clone(), syn::LitStr::value)
     }
 
     /// The codecs that it names, with what each is.
@@ -101,8 +94,7 @@ impl JobMethod {
                 Some(quote!(call.decode(|workload| { let returned = #call; #settled })?;))
             }
             (None, Some(workload)) => {
-                let from_workload =
-                    quote_spanned!(workload.span=> #private::from_workload(workload));
+                let from_workload = quote_spanned!(workload.span=> #private::from_workload(workload));
                 Some(quote!(call.decode(|workload| #from_workload)?;))
             }
             (None, None) => None,
@@ -113,11 +105,7 @@ impl JobMethod {
         });
 
         let job = self.takes_job.then(|| quote!(, job));
-        let job_name = if self.takes_job {
-            quote!(job)
-        } else {
-            quote!(_job)
-        };
+        let job_name = if self.takes_job { quote!(job) } else { quote!(_job) };
         let input = self.workload.as_ref().map(|workload| {
             // What a decoder returned is lent where the method takes a reference: `Vec<u8>` to `&[u8]`.
             let lend = (workload.is_reference && self.decode.is_some()).then(|| quote!(&));
@@ -175,12 +163,7 @@ impl JobMethod {
         };
         let min_processes = bound(self.arguments.min_processes);
         let max_processes = bound(self.arguments.max_processes);
-        let process_group = optional(
-            self.arguments
-                .process_group
-                .as_ref()
-                .map(|group| quote!(#group)),
-        );
+        let process_group = optional(self.arguments.process_group.as_ref().map(|group| quote!(#group)));
         quote! {
             #(#cfgs)*
             #private::JobMethod {
@@ -236,55 +219,31 @@ impl CodecKind {
 
 fn check(signature: &Signature) -> Result<()> {
     if let Some(token) = &signature.asyncness {
-        return Err(Error::new(
-            token.span(),
-            "asynchronous jobs are not there yet: write a plain `fn`",
-        ));
+        return Err(Error::new(token.span(), "asynchronous jobs are not there yet: write a plain `fn`"));
     }
     if let Some(token) = &signature.unsafety {
         return Err(Error::new(token.span(), "a job method is not unsafe"));
     }
-    if let Some(parameter) = signature
-        .generics
-        .params
-        .iter()
-        .find(|p| !matches!(p, syn::GenericParam::Lifetime(_)))
-    {
-        return Err(Error::new(
-            parameter.span(),
-            "a job method is not generic: its types must be known here",
-        ));
+    if let Some(parameter) = signature.generics.params.iter().find(|p| !matches!(p, syn::GenericParam::Lifetime(_))) {
+        return Err(Error::new(parameter.span(), "a job method is not generic: its types must be known here"));
     }
-    takes_shared_self(signature)
-        .map_err(|span| Error::new(span, format!("a job method takes `&self`: {SHAPE}")))
+    takes_shared_self(signature).map_err(|span| Error::new(span, format!("a job method takes `&self`: {SHAPE}")))
 }
 
 /// Whether the method takes the job, and its workload argument.
 fn shape(signature: &Signature) -> Result<(bool, Option<Workload>)> {
     let arguments: Vec<&Type> = typed_arguments(signature).collect();
     if let Some(ty) = arguments.iter().find(|ty| matches!(ty, Type::ImplTrait(_))) {
-        return Err(Error::new(
-            ty.span(),
-            "a job method is not generic: its types must be known here",
-        ));
+        return Err(Error::new(ty.span(), "a job method is not generic: its types must be known here"));
     }
     match arguments[..] {
         [] => Ok((false, None)),
         [ty] if is_reference_to_job(ty) => Ok((true, None)),
-        [ty] if is_named(ty, "Job") => Err(Error::new(
-            ty.span(),
-            format!("the job is lent: `&mut Job`; {SHAPE}"),
-        )),
+        [ty] if is_named(ty, "Job") => Err(Error::new(ty.span(), format!("the job is lent: `&mut Job`; {SHAPE}"))),
         [ty] => Ok((false, Some(Workload::new(ty)))),
         [job, workload] if may_be_job(job) => Ok((true, Some(Workload::new(workload)))),
-        [job, _] => Err(Error::new(
-            job.span(),
-            format!("the first of two arguments is the job: {SHAPE}"),
-        )),
-        [_, _, third, ..] => Err(Error::new(
-            third.span(),
-            format!("one argument too many: {SHAPE}"),
-        )),
+        [job, _] => Err(Error::new(job.span(), format!("the first of two arguments is the job: {SHAPE}"))),
+        [_, _, third, ..] => Err(Error::new(third.span(), format!("one argument too many: {SHAPE}"))),
     }
 }
 
@@ -295,21 +254,15 @@ fn is_reference_to_job(ty: &Type) -> bool {
 /// A reference to some type with a name, as `Job` may be imported under another.
 fn may_be_job(ty: &Type) -> bool {
     match ty {
-        Type::Reference(reference) => {
-            matches!(&*reference.elem, Type::Path(_)) && !is_named(&reference.elem, "str")
-        }
+        Type::Reference(reference) => matches!(&*reference.elem, Type::Path(_)) && !is_named(&reference.elem, "str"),
         _ => false,
     }
 }
 
 impl Workload {
     fn new(ty: &Type) -> Self {
-        let is_reference =
-            matches!(ty, Type::Reference(reference) if reference.mutability.is_none());
-        Self {
-            span: located(ty.span()),
-            is_reference,
-        }
+        let is_reference = matches!(ty, Type::Reference(reference) if reference.mutability.is_none());
+        Self { span: located(ty.span()), is_reference }
     }
 }
 

@@ -3,9 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::{
-    Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, PathArguments, Result, Type,
-};
+use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, PathArguments, Result, Type};
 
 use crate::attributes::{Bound, JobArguments, WorkerArguments};
 use crate::emit;
@@ -35,9 +33,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         Err(error) => return with_error(item, &error),
     };
     let mut errors = Errors::default();
-    let arguments = errors
-        .take(WorkerArguments::parse(arguments))
-        .unwrap_or_default();
+    let arguments = errors.take(WorkerArguments::parse(arguments)).unwrap_or_default();
     let marked = take_job_attributes(&mut block, &mut errors);
     let worker = understand(&block, &arguments, marked, &mut errors);
     match (worker, errors.0) {
@@ -89,10 +85,7 @@ fn take_job_attributes(block: &mut ItemImpl, errors: &mut Errors) -> Vec<Option<
             let mut taken = attributes.extract_if(.., |attribute| is_job(attribute));
             let first = taken.next();
             if let Some(second) = taken.next() {
-                errors.add(Error::new_spanned(
-                    second,
-                    "one `#[job]` is enough: `#[job(name = \"..\", ..)]`",
-                ));
+                errors.add(Error::new_spanned(second, "one `#[job]` is enough: `#[job(name = \"..\", ..)]`"));
             }
             drop(taken);
             match first {
@@ -107,11 +100,7 @@ fn take_job_attributes(block: &mut ItemImpl, errors: &mut Errors) -> Vec<Option<
 }
 
 fn is_job(attribute: &Attribute) -> bool {
-    attribute
-        .path()
-        .segments
-        .last()
-        .is_some_and(|segment| segment.ident == "job")
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == "job")
 }
 
 fn understand(
@@ -138,8 +127,7 @@ fn understand(
             }
             (Some(hook), None) => hooks.extend(errors.take(hook)),
             (None, Some(attribute)) => {
-                let job = JobArguments::parse(&attribute)
-                    .and_then(|job| JobMethod::new(method, job, arguments));
+                let job = JobArguments::parse(&attribute).and_then(|job| JobMethod::new(method, job, arguments));
                 jobs.extend(errors.take(job));
             }
             (None, None) => {}
@@ -147,12 +135,7 @@ fn understand(
     }
     check_codecs(&jobs, &methods, errors);
     check_across(&jobs, errors);
-    Some(Worker {
-        ty: (*block.self_ty).clone(),
-        name,
-        hooks,
-        jobs,
-    })
+    Some(Worker { ty: (*block.self_ty).clone(), name, hooks, jobs })
 }
 
 /// The methods of the block.
@@ -174,31 +157,19 @@ fn worker_name(block: &ItemImpl) -> Result<Ident> {
             "`#[worker]` belongs on the type's own impl block (`impl Image { .. }`), not on that of a trait",
         ));
     }
-    let generic =
-        "a worker type is not generic: the registry needs one type, such as `impl Image { .. }`";
+    let generic = "a worker type is not generic: the registry needs one type, such as `impl Image { .. }`";
     if let Some(parameter) = block.generics.params.first() {
         return Err(Error::new(parameter.span(), generic));
     }
     let Type::Path(path) = &*block.self_ty else {
-        return Err(Error::new(
-            block.self_ty.span(),
-            "a worker is a type with a name: `impl Image { .. }`",
-        ));
+        return Err(Error::new(block.self_ty.span(), "a worker is a type with a name: `impl Image { .. }`"));
     };
-    if let Some(segment) = path
-        .path
-        .segments
-        .iter()
-        .find(|segment| segment.arguments != PathArguments::None)
-    {
+    if let Some(segment) = path.path.segments.iter().find(|segment| segment.arguments != PathArguments::None) {
         return Err(Error::new(segment.arguments.span(), generic));
     }
     match path.path.segments.last() {
         Some(segment) if path.qself.is_none() => Ok(segment.ident.clone()),
-        _ => Err(Error::new(
-            block.self_ty.span(),
-            "a worker is a type with a name: `impl Image { .. }`",
-        )),
+        _ => Err(Error::new(block.self_ty.span(), "a worker is a type with a name: `impl Image { .. }`")),
     }
 }
 
@@ -235,10 +206,7 @@ fn check_across(jobs: &[JobMethod], errors: &mut Errors) {
             if job.job_name() != earlier.job_name() {
                 continue;
             }
-            match (
-                &job.arguments.process_group,
-                &earlier.arguments.process_group,
-            ) {
+            match (&job.arguments.process_group, &earlier.arguments.process_group) {
                 (Some(_), Some(_)) => check_group(job, earlier, errors),
                 (Some(group), None) => {
                     errors.add(job_twice(group.span(), &job.job_name(), earlier));
@@ -247,11 +215,7 @@ fn check_across(jobs: &[JobMethod], errors: &mut Errors) {
                 (None, None) => {}
             }
         }
-        let JobArguments {
-            min_processes,
-            max_processes,
-            ..
-        } = job.arguments;
+        let JobArguments { min_processes, max_processes, .. } = job.arguments;
         check_order(min_processes, max_processes, errors);
     }
 }
@@ -290,10 +254,7 @@ fn check_order(min: Option<Bound>, max: Option<Bound>, errors: &mut Errors) {
     {
         errors.add(Error::new(
             min.span,
-            format!(
-                "`min_processes` ({}) is above `max_processes` ({})",
-                min.value, max.value
-            ),
+            format!("`min_processes` ({}) is above `max_processes` ({})", min.value, max.value),
         ));
     }
 }

@@ -10,8 +10,8 @@ mod roles;
 pub use driver::{Driver, DriverHandle, FunctionStatus};
 pub use gearman_driver_macros::{job, worker};
 pub use gearman_driver_worker::{
-    Error, Job, JobAttributes, JobError, JobSpec, Json, LoadError, Method, Sent, TestWorker,
-    Worker, WorkerOptions,
+    Error, Job, JobAttributes, JobClient, JobError, JobSpec, Json, LoadError, Method, Sent, TestWorker, Worker,
+    WorkerOptions,
 };
 
 /// What the code that `#[worker]` writes refers to. No part of the public interface: it changes with the macro.

@@ -1,13 +1,9 @@
 //! Every construct of the worker API, with the prelude alone, in a crate that forbids what generated code might stumble
 //! over.
 #![forbid(unsafe_code)]
-#![deny(
-    warnings,
-    missing_docs,
-    unreachable_pub,
-    unused_qualifications,
-    clippy::all
-)]
+#![deny(warnings, missing_docs, unreachable_pub, unused_qualifications, clippy::all)]
+// Methods take what the guide says they take; helpers of tests unwrap.
+#![allow(clippy::needless_pass_by_value, clippy::unwrap_used)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -48,10 +44,7 @@ mod image {
     #[worker]
     impl Image {
         fn new(options: &WorkerOptions) -> Result<Self, Error> {
-            Ok(Self {
-                model: options.shared(|| Model::load(&options.get::<String>("model")?))?,
-                db: None,
-            })
+            Ok(Self { model: options.shared(|| Model::load(&options.get::<String>("model")?))?, db: None })
         }
 
         #[job]
@@ -65,39 +58,20 @@ mod image {
 
         #[job(min_processes = 2, max_processes = 15)]
         fn do_something_else(&self, job: &mut Job, workload: &[u8]) -> Result<String, Error> {
-            Ok(format!(
-                "{} {} {}",
-                job.handle(),
-                job.unique(),
-                workload.len()
-            ))
+            Ok(format!("{} {} {}", job.handle(), job.unique(), workload.len()))
         }
 
         #[job(process_group = "image_worker")]
-        fn convert(
-            &self,
-            _job: &mut Job,
-            Json(req): Json<Convert>,
-        ) -> Result<Json<Converted>, Error> {
-            Ok(Json(Converted {
-                height: req.width * 2,
-            }))
+        fn convert(&self, _job: &mut Job, Json(req): Json<Convert>) -> Result<Json<Converted>, Error> {
+            Ok(Json(Converted { height: req.width * 2 }))
         }
 
-        #[job(
-            decode = "dec_yaml",
-            encode = "enc_yaml",
-            process_group = "image_worker"
-        )]
+        #[job(decode = "dec_yaml", encode = "enc_yaml", process_group = "image_worker")]
         fn custom(&self, _job: &mut Job, req: Convert) -> Result<Converted, Error> {
-            Ok(Converted {
-                height: req.width + 1,
-            })
+            Ok(Converted { height: req.width + 1 })
         }
         fn dec_yaml(&self, workload: &[u8]) -> Result<Convert, Error> {
-            Ok(Convert {
-                width: std::str::from_utf8(workload)?.parse()?,
-            })
+            Ok(Convert { width: std::str::from_utf8(workload)?.parse()? })
         }
         fn enc_yaml(&self, result: Converted) -> Result<Vec<u8>, Error> {
             Ok(format!("height: {}", result.height).into_bytes())
@@ -141,37 +115,20 @@ fn image() -> TestWorker<image::Image> {
 fn the_guides_worker_works() {
     let worker = image();
     assert_eq!(worker.worker().model.0, "x");
-    assert_eq!(
-        worker.call("scale_image", b"abc").unwrap(),
-        b"worker_api::image::Image::scale_image abc"
-    );
+    assert_eq!(worker.call("scale_image", b"abc").unwrap(), b"worker_api::image::Image::scale_image abc");
     assert_eq!(
         worker.sent(),
         [
-            Sent::Status {
-                numerator: 1,
-                denominator: 2
-            },
+            Sent::Status { numerator: 1, denominator: 2 },
             Sent::Data(b"part".to_vec()),
             Sent::Warning(b"careful".to_vec())
         ]
     );
-    assert_eq!(
-        worker
-            .call("worker_api::image::Image::do_something_else", "ab")
-            .unwrap(),
-        b"H:test:2  2"
-    );
-    assert_eq!(
-        worker.call("convert", br#"{"width":4}"#).unwrap(),
-        br#"{"height":8}"#
-    );
+    assert_eq!(worker.call("worker_api::image::Image::do_something_else", "ab").unwrap(), b"H:test:2  2");
+    assert_eq!(worker.call("convert", br#"{"width":4}"#).unwrap(), br#"{"height":8}"#);
     assert_eq!(worker.call("custom", "4").unwrap(), b"height: 5");
     let notes = worker.worker().db.as_ref().unwrap().borrow().join(", ");
-    assert_eq!(
-        notes,
-        "begin 3, end 3, begin 2, end 2, begin 11, end 11, begin 1, end 1"
-    );
+    assert_eq!(notes, "begin 3, end 3, begin 2, end 2, begin 11, end 11, begin 1, end 1");
 }
 
 #[test]
@@ -182,18 +139,12 @@ fn what_fails_says_so() {
         message("convert", "{}"),
         "decode failed: the workload is not the JSON expected: missing field `width` at line 1 column 2"
     );
-    assert_eq!(
-        message("custom", "x"),
-        "decode failed: invalid digit found in string"
-    );
+    assert_eq!(message("custom", "x"), "decode failed: invalid digit found in string");
     assert_eq!(
         message("scale", ""),
         "worker worker_api::image::Image has no function scale; it has: scale_image, do_something_else, convert, custom"
     );
-    let missing = TestWorker::<image::Image>::new(WorkerOptions::new())
-        .map(drop)
-        .unwrap_err()
-        .to_string();
+    let missing = TestWorker::<image::Image>::new(WorkerOptions::new()).map(drop).unwrap_err().to_string();
     assert!(missing.contains("option \"model\" is missing"), "{missing}");
 }
 
@@ -257,11 +208,7 @@ impl Shapes {
     }
     #[job]
     fn with_lifetime<'a>(&self, Json(word): Json<&'a str>) -> Result<String, &'a str> {
-        if word.is_empty() {
-            Err("no word")
-        } else {
-            Ok(word.to_owned())
-        }
+        if word.is_empty() { Err("no word") } else { Ok(word.to_owned()) }
     }
     #[job(name = "end")]
     fn the_end(&self) -> Result<(), String> {
@@ -326,8 +273,7 @@ impl Shapes {
 #[test]
 fn every_shape_of_a_method_works() {
     let worker = TestWorker::<Shapes>::new(WorkerOptions::new().with_server("a:1,b:2")).unwrap();
-    let call =
-        |function, workload| String::from_utf8(worker.call(function, workload).unwrap()).unwrap();
+    let call = |function, workload| String::from_utf8(worker.call(function, workload).unwrap()).unwrap();
     assert_eq!(call("nothing", ""), "");
     assert_eq!(call("only_job", ""), "worker_api::Shapes::only_job");
     assert_eq!(call("shared_job", ""), "a:1");
@@ -347,24 +293,14 @@ fn every_shape_of_a_method_works() {
 #[test]
 fn failures_come_with_their_causes() {
     let worker = TestWorker::<Shapes>::new(WorkerOptions::new()).unwrap();
-    let fails =
-        |function, workload: &[u8]| worker.call(function, workload).unwrap_err().to_string();
+    let fails = |function, workload: &[u8]| worker.call(function, workload).unwrap_err().to_string();
     assert!(fails("text", b"\xff").starts_with("decode failed: the workload is not UTF-8 text"));
     assert_eq!(fails("with_lifetime", b"\"\""), "no word");
     assert_eq!(fails("end", b""), "it ends");
-    assert_eq!(
-        fails("chained", b""),
-        "outer: invalid digit found in string"
-    );
-    assert_eq!(
-        fails("decoded_for_nobody", b"x"),
-        "decode failed: invalid digit found in string"
-    );
+    assert_eq!(fails("chained", b""), "outer: invalid digit found in string");
+    assert_eq!(fails("decoded_for_nobody", b"x"), "decode failed: invalid digit found in string");
     assert_eq!(fails("panics", b""), "at the disco");
-    assert_eq!(
-        worker.worker().log.borrow().join(" "),
-        "start end end end end"
-    );
+    assert_eq!(worker.worker().log.borrow().join(" "), "start end end end end");
 }
 
 #[derive(Default)]

@@ -55,29 +55,20 @@ pub(crate) struct Bounds {
 
 impl From<JobAttributes> for Bounds {
     fn from(attributes: JobAttributes) -> Self {
-        Self {
-            min: attributes.min_processes,
-            max: attributes.max_processes,
-        }
+        Self { min: attributes.min_processes, max: attributes.max_processes }
     }
 }
 
 impl From<RuntimeAttributes> for Bounds {
     fn from(attributes: RuntimeAttributes) -> Self {
-        Self {
-            min: attributes.min_processes,
-            max: attributes.max_processes,
-        }
+        Self { min: attributes.min_processes, max: attributes.max_processes }
     }
 }
 
 impl Bounds {
     /// `self` where it says something, else `weaker`.
     pub(crate) fn over(self, weaker: Bounds) -> Bounds {
-        Bounds {
-            min: self.min.or(weaker.min),
-            max: self.max.or(weaker.max),
-        }
+        Bounds { min: self.min.or(weaker.min), max: self.max.or(weaker.max) }
     }
 
     /// The bounds in force, or what is wrong with them.
@@ -90,14 +81,8 @@ impl Bounds {
             }
         }
         if min > max {
-            let default = if self.min.is_none() {
-                ", the default"
-            } else {
-                ""
-            };
-            return Err(format!(
-                "min_processes ({min}{default}) is above max_processes ({max})"
-            ));
+            let default = if self.min.is_none() { ", the default" } else { "" };
+            return Err(format!("min_processes ({min}{default}) is above max_processes ({max})"));
         }
         Ok((min, max))
     }
@@ -123,25 +108,13 @@ mod tests {
     #[test]
     fn wrong_bounds_say_what_is_wrong() {
         let message = |min, max| bounds(min, max).resolve().unwrap_err();
-        assert_eq!(
-            message(Some(5), Some(2)),
-            "min_processes (5) is above max_processes (2)"
-        );
-        assert_eq!(
-            message(None, Some(0)),
-            "min_processes (1, the default) is above max_processes (0)"
-        );
-        assert_eq!(
-            message(Some(0), Some(70_000)),
-            "max_processes (70000) must be <= 65535"
-        );
+        assert_eq!(message(Some(5), Some(2)), "min_processes (5) is above max_processes (2)");
+        assert_eq!(message(None, Some(0)), "min_processes (1, the default) is above max_processes (0)");
+        assert_eq!(message(Some(0), Some(70_000)), "max_processes (70000) must be <= 65535");
     }
 
     #[test]
     fn each_bound_has_its_own_winner() {
-        assert_eq!(
-            bounds(Some(2), None).over(bounds(Some(1), Some(9))),
-            bounds(Some(2), Some(9))
-        );
+        assert_eq!(bounds(Some(2), None).over(bounds(Some(1), Some(9))), bounds(Some(2), Some(9)));
     }
 }

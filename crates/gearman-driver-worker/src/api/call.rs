@@ -62,10 +62,7 @@ pub(crate) fn guard<T>(code: impl FnOnce() -> Result<T, Error>) -> Result<T, Cau
     // A worker that panicked is not used for another job (its process is replaced), so a broken invariant is not met.
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Caught {
-            message: chain(error.as_ref()),
-            panicked: false,
-        }),
+        Ok(Err(error)) => Err(Caught { message: chain(error.as_ref()), panicked: false }),
         Err(payload) => {
             let message = if let Some(text) = payload.downcast_ref::<&str>() {
                 (*text).to_owned()
@@ -76,10 +73,7 @@ pub(crate) fn guard<T>(code: impl FnOnce() -> Result<T, Error>) -> Result<T, Cau
             };
             // Dropping a payload runs worker code, which could panic in its turn.
             std::mem::forget(payload);
-            Err(Caught {
-                message,
-                panicked: true,
-            })
+            Err(Caught { message, panicked: true })
         }
     }
 }
@@ -102,20 +96,12 @@ impl<'a> Call<'a> {
         notes: &'a dyn Notes,
         panicked: &'a Cell<bool>,
     ) -> Self {
-        Self {
-            worker,
-            job,
-            workload,
-            notes,
-            panicked,
-        }
+        Self { worker, job, workload, notes, panicked }
     }
 
     /// The worker as its own type.
     pub fn worker<W: Worker>(&self) -> &'a W {
-        self.worker
-            .downcast_ref()
-            .expect("a method is registered with its own worker type")
+        self.worker.downcast_ref().expect("a method is registered with its own worker type")
     }
 
     pub(crate) fn any_worker(&self) -> &'a dyn Worker {
@@ -123,25 +109,18 @@ impl<'a> Call<'a> {
     }
 
     /// Makes the method's argument of the workload.
-    pub fn decode<T>(
-        &mut self,
-        decode: impl FnOnce(&'a [u8]) -> Result<T, Error>,
-    ) -> Result<T, Failed> {
+    pub fn decode<T>(&mut self, decode: impl FnOnce(&'a [u8]) -> Result<T, Error>) -> Result<T, Failed> {
         let workload = self.workload;
         guard(|| decode(workload)).map_err(|caught| self.failed("decode failed: ", caught))
     }
 
     /// Runs the worker's hook.
     pub fn begin(&mut self) -> Result<(), Failed> {
-        guard(|| self.worker.begin(self.job, self.workload))
-            .map_err(|caught| self.failed("begin failed: ", caught))
+        guard(|| self.worker.begin(self.job, self.workload)).map_err(|caught| self.failed("begin failed: ", caught))
     }
 
     /// Runs the method, notes it, and runs the worker's `end`. A failed method is told even if `end` fails as well.
-    pub fn method<T>(
-        &mut self,
-        method: impl FnOnce(&mut Job) -> Result<T, Error>,
-    ) -> Result<T, Failed> {
+    pub fn method<T>(&mut self, method: impl FnOnce(&mut Job) -> Result<T, Error>) -> Result<T, Failed> {
         let returned = guard(|| method(self.job));
         self.notes.ran();
         let returned = returned.map_err(|caught| self.failed("", caught));
@@ -160,21 +139,14 @@ impl<'a> Call<'a> {
     }
 
     /// Makes the answer of what the method returned.
-    pub fn encode(
-        &mut self,
-        encode: impl FnOnce() -> Result<Vec<u8>, Error>,
-    ) -> Result<Vec<u8>, Failed> {
+    pub fn encode(&mut self, encode: impl FnOnce() -> Result<Vec<u8>, Error>) -> Result<Vec<u8>, Failed> {
         guard(encode).map_err(|caught| self.failed("encode failed: ", caught))
     }
 
     fn failed(&self, step: &str, caught: Caught) -> Failed {
         let Caught { message, panicked } = caught;
         self.panicked.set(self.panicked.get() | panicked);
-        let message = if step.is_empty() {
-            message
-        } else {
-            format!("{step}{message}")
-        };
+        let message = if step.is_empty() { message } else { format!("{step}{message}") };
         self.notes.failed(&message);
         Failed { message }
     }

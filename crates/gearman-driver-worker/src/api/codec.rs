@@ -43,10 +43,8 @@ impl<'a> FromWorkload<'a> for Vec<u8> {
 
 impl<'a> FromWorkload<'a> for &'a str {
     fn from_workload(workload: &'a [u8]) -> Result<Self, JobError> {
-        std::str::from_utf8(workload).map_err(|error| JobError::Workload {
-            wanted: "UTF-8 text",
-            reason: error.to_string(),
-        })
+        std::str::from_utf8(workload)
+            .map_err(|error| JobError::Workload { wanted: "UTF-8 text", reason: error.to_string() })
     }
 }
 
@@ -60,10 +58,7 @@ impl<'a, T: Deserialize<'a>> FromWorkload<'a> for Json<T> {
     fn from_workload(workload: &'a [u8]) -> Result<Self, JobError> {
         serde_json::from_slice(workload)
             .map(Json)
-            .map_err(|error| JobError::Workload {
-                wanted: "the JSON expected",
-                reason: error.to_string(),
-            })
+            .map_err(|error| JobError::Workload { wanted: "the JSON expected", reason: error.to_string() })
     }
 }
 

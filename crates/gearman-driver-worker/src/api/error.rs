@@ -1,5 +1,7 @@
 //! The one concrete error of what a [`Job`](super::Job), its clients and [`WorkerOptions`](super::WorkerOptions) offer.
 
+use gearman_protocol::{ClientError, ServerListError};
+
 use super::Error;
 
 /// What a [`Job`](super::Job), its client and [`WorkerOptions`](super::WorkerOptions) fail with.
@@ -66,22 +68,35 @@ pub enum JobError {
     #[error("the result cannot be written as JSON: {0}")]
     Output(String),
     /// The connection to the job server that gave this job failed, so what the job says no longer reaches it.
-    #[error("job server {server}: {reason}")]
+    #[error("job server {server}: {source}")]
     Server {
         /// `host:port` of the job server.
         server: String,
         /// What happened.
-        reason: String,
+        source: Error,
+    },
+    /// A job that this job asked for, through [`Job::client`](super::Job::client), gave no result.
+    #[error("function {function}: {source}")]
+    Client {
+        /// The function that was called.
+        function: String,
+        /// Why.
+        source: ClientError,
+    },
+    /// The driver's list of job servers could not be read, so a client has nowhere to go.
+    #[error("job servers {servers:?}: {source}")]
+    Servers {
+        /// The list.
+        servers: String,
+        /// What is wrong with it.
+        source: ServerListError,
     },
 }
 
 impl JobError {
     /// What a [`JobLink`](super::JobLink) answers when its connection fails.
-    pub fn server(server: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Server {
-            server: server.into(),
-            reason: reason.into(),
-        }
+    pub fn link(server: impl Into<String>, error: impl Into<Error>) -> Self {
+        Self::Server { server: server.into(), source: error.into() }
     }
 }
 
@@ -93,11 +108,7 @@ impl From<JobError> for std::io::Error {
 }
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// An error with its causes in one line: those that the text before them already tells are left out.

@@ -1,9 +1,12 @@
 //! The one piece of work in hand, and the line back to the job server that gave it.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::rc::Rc;
 
-use super::JobError;
+use gearman_protocol::JobAssignment;
+
+use super::{JobClient, JobError};
 
 /// What a running job can say to its client, by way of its job server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,55 +39,51 @@ pub trait JobLink {
     fn servers(&self) -> &str;
 }
 
-/// What the job server said about a job (PROTOCOL: JOB_ASSIGN_UNIQ), kept apart from [`Job`] so that a method can hold
-/// the job mutably and its workload at once, without a copy of the workload.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobParts {
-    /// The job server's name for this job.
-    pub handle: String,
-    /// The function asked for.
-    pub function: String,
-    /// The client's name for this job; empty where it gave none.
-    pub unique: String,
-    /// What the client sent, as it stands.
-    pub workload: Vec<u8>,
-}
-
 /// The piece of work in hand.
 pub struct Job {
     link: Rc<dyn JobLink>,
-    parts: Rc<JobParts>,
+    /// Shared with the runner, so that a method can hold the job mutably and its workload at once, without a copy.
+    assignment: Rc<JobAssignment>,
+    texts: Texts,
+}
+
+/// What of an assignment is no UTF-8, made readable when first asked for.
+#[derive(Default)]
+struct Texts {
+    handle: OnceCell<String>,
+    function: OnceCell<String>,
+    unique: OnceCell<String>,
 }
 
 impl Job {
-    /// A job that came by `link`. Costs two pointers: nothing is copied.
+    /// A job that came by `link`. Nothing is copied.
     #[must_use]
-    pub fn new(link: Rc<dyn JobLink>, parts: Rc<JobParts>) -> Self {
-        Self { link, parts }
+    pub fn new(link: Rc<dyn JobLink>, assignment: Rc<JobAssignment>) -> Self {
+        Self { link, assignment, texts: Texts::default() }
     }
 
     /// The job server's name for this job, such as `H:host:12`.
     #[must_use]
     pub fn handle(&self) -> &str {
-        &self.parts.handle
+        text(self.assignment.handle(), &self.texts.handle)
     }
 
     /// The function asked for, with its prefix.
     #[must_use]
     pub fn function_name(&self) -> &str {
-        &self.parts.function
+        text(self.assignment.function(), &self.texts.function)
     }
 
-    /// The client's name for this job; empty where it gave none.
+    /// The client's name for this job; empty where it gave none. Bytes that are no UTF-8 are replaced.
     #[must_use]
     pub fn unique(&self) -> &str {
-        &self.parts.unique
+        text(self.assignment.unique().unwrap_or_default(), &self.texts.unique)
     }
 
     /// The workload as the client sent it, before any decoder.
     #[must_use]
     pub fn workload(&self) -> &[u8] {
-        &self.parts.workload
+        self.assignment.workload()
     }
 
     /// Tells the client how far the job is (PROTOCOL: WORK_STATUS).
@@ -92,10 +91,7 @@ impl Job {
     /// # Errors
     /// [`JobError::Server`] when the job server is gone.
     pub fn send_status(&self, numerator: u64, denominator: u64) -> Result<(), JobError> {
-        self.link.send(Report::Status {
-            numerator,
-            denominator,
-        })
+        self.link.send(Report::Status { numerator, denominator })
     }
 
     /// Sends the client a part of the result ahead of its end (PROTOCOL: WORK_DATA).
@@ -120,19 +116,29 @@ impl Job {
         self.link.server()
     }
 
-    /// The runner's own hold on the parts, beside the `&mut Job` that the method gets.
-    pub(crate) fn parts(&self) -> Rc<JobParts> {
-        Rc::clone(&self.parts)
+    /// A client of the driver's job servers, for jobs that need others done. All jobs of a process share its connection.
+    #[must_use]
+    pub fn client(&self) -> JobClient {
+        JobClient::new(self.link.servers())
     }
+
+    /// The runner's own hold on the workload, beside the `&mut Job` that the method gets.
+    pub(crate) fn assignment(&self) -> Rc<JobAssignment> {
+        Rc::clone(&self.assignment)
+    }
+}
+
+fn text<'a>(bytes: &'a [u8], replaced: &'a OnceCell<String>) -> &'a str {
+    std::str::from_utf8(bytes).unwrap_or_else(|_| replaced.get_or_init(|| String::from_utf8_lossy(bytes).into_owned()))
 }
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job")
-            .field("handle", &self.parts.handle)
-            .field("function", &self.parts.function)
-            .field("unique", &self.parts.unique)
-            .field("workload_len", &self.parts.workload.len())
+            .field("handle", &self.handle())
+            .field("function", &self.function_name())
+            .field("unique", &self.unique())
+            .field("workload_len", &self.workload().len())
             .finish_non_exhaustive()
     }
 }

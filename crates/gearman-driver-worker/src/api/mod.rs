@@ -13,6 +13,7 @@
 
 mod attributes;
 mod call;
+mod client;
 mod codec;
 mod dispatch;
 mod error;
@@ -28,9 +29,10 @@ mod worker;
 
 pub use attributes::{JobAttributes, MAX_PROCESSES, RuntimeAttributes};
 pub use call::{Answer, Notes, Outcome};
+pub use client::JobClient;
 pub use codec::{FromWorkload, IntoOutput, Json};
 pub use error::JobError;
-pub use job::{Job, JobLink, JobParts, Report};
+pub use job::{Job, JobLink, Report};
 pub use load::{LoadError, LoadRequest, Loaded, LoadedFunction, LoadedJob, load};
 pub use options::WorkerOptions;
 pub use process::ProcessWorker;

@@ -97,9 +97,7 @@ impl WorkerOptions {
             reason,
         };
         if let Some(reason) = self.unusable.get(key) {
-            return Err(wrong_type(format!(
-                "it was set to what JSON cannot hold: {reason}"
-            )));
+            return Err(wrong_type(format!("it was set to what JSON cannot hold: {reason}")));
         }
         match self.values.get(key) {
             Some(value) => T::deserialize(value).map_err(|error| wrong_type(error.to_string())),
@@ -116,10 +114,7 @@ impl WorkerOptions {
     ///
     /// # Errors
     /// [`JobError::Shared`] with what `build` said, [`JobError::SharedCycle`] when a layer asks for itself.
-    pub fn shared<T: 'static, E: Into<Error>>(
-        &self,
-        build: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Arc<T>, JobError> {
+    pub fn shared<T: 'static, E: Into<Error>>(&self, build: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, JobError> {
         self.shared.get(&self.worker, build)
     }
 
@@ -175,10 +170,7 @@ mod tests {
     struct Upper(Arc<Base>);
 
     fn options() -> WorkerOptions {
-        WorkerOptions::new()
-            .named("app::Image")
-            .set("model", "resnet")
-            .set("size", 7)
+        WorkerOptions::new().named("app::Image").set("model", "resnet").set("size", 7)
     }
 
     #[test]
@@ -196,10 +188,7 @@ mod tests {
             error,
             "worker app::Image: option \"path\" is missing (options set: model, size); set it in worker_options, under app::Image or GLOBAL"
         );
-        assert!(matches!(
-            options().get::<Value>("path"),
-            Err(JobError::OptionMissing { .. })
-        ));
+        assert!(matches!(options().get::<Value>("path"), Err(JobError::OptionMissing { .. })));
     }
 
     #[test]
@@ -214,47 +203,26 @@ mod tests {
     #[test]
     fn a_value_that_json_cannot_hold_is_told_when_asked_for() {
         let options = options().set("model", BTreeMap::from([(vec![1], 1)]));
-        assert!(
-            options
-                .get::<String>("model")
-                .unwrap_err()
-                .to_string()
-                .contains("JSON cannot hold")
-        );
+        assert!(options.get::<String>("model").unwrap_err().to_string().contains("JSON cannot hold"));
     }
 
     #[test]
     fn a_layer_is_built_once_also_when_layers_nest() {
         let options = options();
         let base = || options.shared(|| Ok::<_, JobError>(Base(4)));
-        let upper = options
-            .shared(|| Ok::<_, JobError>(Upper(base()?)))
-            .unwrap();
+        let upper = options.shared(|| Ok::<_, JobError>(Upper(base()?))).unwrap();
         assert!(Arc::ptr_eq(&upper.0, &base().unwrap()));
         assert_eq!(upper.0.0, 4);
-        let again = options
-            .clone()
-            .shared(|| Err::<Upper, _>("not called"))
-            .unwrap();
+        let again = options.clone().shared(|| Err::<Upper, _>("not called")).unwrap();
         assert!(Arc::ptr_eq(&upper, &again));
     }
 
     #[test]
     fn a_layer_that_fails_says_which_and_may_be_tried_again() {
         let options = options();
-        let error = options
-            .shared(|| Err::<Base, _>("no disk"))
-            .map(drop)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("worker app::Image: shared layer"),
-            "{error}"
-        );
-        assert!(
-            error.ends_with("Base could not be built: no disk"),
-            "{error}"
-        );
+        let error = options.shared(|| Err::<Base, _>("no disk")).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("worker app::Image: shared layer"), "{error}");
+        assert!(error.ends_with("Base could not be built: no disk"), "{error}");
         assert!(options.shared(|| Ok::<_, JobError>(Base(1))).is_ok());
     }
 
@@ -262,11 +230,7 @@ mod tests {
     fn a_layer_that_asks_for_itself_is_an_error() {
         let options = options();
         let inner = || options.shared(|| Ok::<_, JobError>(Base(1)));
-        let error = options
-            .shared(|| inner().map(|base| Base(base.0)))
-            .map(drop)
-            .unwrap_err()
-            .to_string();
+        let error = options.shared(|| inner().map(|base| Base(base.0))).map(drop).unwrap_err().to_string();
         assert!(error.contains("asks for itself"), "{error}");
         assert!(inner().is_ok());
     }

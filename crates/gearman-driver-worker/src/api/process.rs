@@ -27,11 +27,7 @@ pub struct ProcessWorker {
 
 impl ProcessWorker {
     pub(crate) fn new(worker: Box<dyn Worker>, job: LoadedJob, bodies: Vec<Body>) -> Self {
-        Self {
-            worker,
-            job,
-            bodies,
-        }
+        Self { worker, job, bodies }
     }
 
     /// The job that this process serves.
@@ -53,15 +49,9 @@ impl ProcessWorker {
     /// Runs `process_start`.
     ///
     /// # Errors
-    /// What the hook said, or the text of its panic, with the worker's name.
+    /// What the hook said, or the text of its panic.
     pub fn start(&mut self) -> Result<(), Error> {
-        guard(|| self.worker.process_start()).map_err(|caught| {
-            format!(
-                "worker {}: process_start failed: {}",
-                self.job.worker, caught.message
-            )
-            .into()
-        })
+        guard(|| self.worker.process_start()).map_err(|caught| caught.message.into())
     }
 
     /// Runs `process_stop`. A panic in it is of no consequence: the process is about to end, and Rust's panic message
@@ -80,43 +70,29 @@ impl ProcessWorker {
         guard(|| Ok(self.worker.process_name(original, &self.job.name))).unwrap_or(None)
     }
 
-    /// Runs one job and says what to answer. What went wrong is in `notes` when it returns.
-    pub fn run(&self, job: &mut Job, notes: &dyn Notes) -> Outcome {
-        let Some(index) = self
-            .job
-            .functions
-            .iter()
-            .position(|function| function.name == job.function_name())
-        else {
-            let message = format!(
-                "job {} does not serve function {}",
-                self.job.name,
-                job.function_name()
-            );
+    /// Runs one job of the function at this place in [`functions`](ProcessWorker::functions), and says what to answer.
+    /// What went wrong is in `notes` when it returns.
+    pub fn run(&self, function: usize, job: &mut Job, notes: &dyn Notes) -> Outcome {
+        let Some((body, declared)) = self.bodies.get(function).zip(self.job.functions.get(function)) else {
+            let message = format!("job {} does not serve function {}", self.job.name, job.function_name());
             notes.failed(&message);
-            return Outcome {
-                answer: Answer::Fail { message },
-                replace_process: false,
-            };
+            return Outcome { answer: Answer::Fail { message }, replace_process: false };
         };
         let panicked = Cell::new(false);
         // The runner's own hold on the workload: the method has the job mutably and the workload at once.
-        let parts = job.parts();
+        let assignment = job.assignment();
         // Each step is guarded by itself; this outer guard is for what lies between them, such as the destructor of a
         // decoded workload.
         let ran = guard(|| {
-            let mut call = Call::new(&*self.worker, job, &parts.workload, notes, &panicked);
-            Ok(match &self.bodies[index] {
+            let mut call = Call::new(&*self.worker, job, assignment.workload(), notes, &panicked);
+            Ok(match body {
                 Body::Written(run) => run(&mut call),
                 Body::Given(method) => run_given(method, &mut call),
             })
         });
         let message = match ran {
             Ok(Ok(result)) => {
-                return Outcome {
-                    answer: Answer::Complete(result),
-                    replace_process: panicked.get(),
-                };
+                return Outcome { answer: Answer::Complete(result), replace_process: panicked.get() };
             }
             Ok(Err(failed)) => failed.message,
             Err(caught) => {
@@ -125,32 +101,21 @@ impl ProcessWorker {
                 caught.message
             }
         };
-        let answer = if self.job.functions[index].exceptions {
-            Answer::Exception { message }
-        } else {
-            Answer::Fail { message }
-        };
-        Outcome {
-            answer,
-            replace_process: panicked.get(),
-        }
+        let answer = if declared.exceptions { Answer::Exception { message } } else { Answer::Fail { message } };
+        Outcome { answer, replace_process: panicked.get() }
     }
 }
 
 impl std::fmt::Debug for ProcessWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProcessWorker")
-            .field("job", &self.job)
-            .finish_non_exhaustive()
+        f.debug_struct("ProcessWorker").field("job", &self.job).finish_non_exhaustive()
     }
 }
 
 fn run_given(method: &Method, call: &mut Call<'_>) -> Result<Vec<u8>, Failed> {
     let worker = call.any_worker();
     let decoded = match &method.decode {
-        Some(decode) => {
-            call.decode(|workload| decode(worker, workload).map(std::borrow::Cow::Owned))?
-        }
+        Some(decode) => call.decode(|workload| decode(worker, workload).map(std::borrow::Cow::Owned))?,
         None => call.decode(|workload| Ok(std::borrow::Cow::Borrowed(workload)))?,
     };
     call.begin()?;
@@ -160,3 +125,6 @@ fn run_given(method: &Method, call: &mut Call<'_>) -> Result<Vec<u8>, Failed> {
         None => Ok(result),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,16 +23,11 @@ impl SharedLayers {
         let key = TypeId::of::<T>();
         match self.layers.borrow().get(&key) {
             Some(Some(layer)) => {
-                let layer = layer
-                    .downcast_ref::<Arc<T>>()
-                    .expect("a layer is kept under its own type");
+                let layer = layer.downcast_ref::<Arc<T>>().expect("a layer is kept under its own type");
                 return Ok(Arc::clone(layer));
             }
             Some(None) => {
-                return Err(JobError::SharedCycle {
-                    worker: worker.to_owned(),
-                    layer: type_name::<T>(),
-                });
+                return Err(JobError::SharedCycle { worker: worker.to_owned(), layer: type_name::<T>() });
             }
             None => {}
         }
@@ -47,9 +42,7 @@ impl SharedLayers {
             layer: type_name::<T>(),
             source: error.into(),
         })?;
-        self.layers
-            .borrow_mut()
-            .insert(key, Some(Box::new(Arc::clone(&layer))));
+        self.layers.borrow_mut().insert(key, Some(Box::new(Arc::clone(&layer))));
         Ok(layer)
     }
 }

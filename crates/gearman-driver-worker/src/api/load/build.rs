@@ -27,15 +27,11 @@ pub(crate) fn build_worker(
     runtime: &mut Runtime<'_>,
 ) -> Result<BuiltWorker, LoadError> {
     let path = worker_type.path;
-    let worker = guard(|| (worker_type.build)(options)).map_err(|caught| LoadError::New {
-        worker: path.to_owned(),
-        message: caught.message,
-    })?;
+    let worker = guard(|| (worker_type.build)(options))
+        .map_err(|caught| LoadError::New { worker: path.to_owned(), message: caught.message })?;
     let prefix = ask(path, "prefix", || worker.prefix())?;
     let defaults = ask(path, "default_attributes", || worker.default_attributes())?.into();
-    let overrides = Bounds::from(ask(path, "override_attributes", || {
-        worker.override_attributes()
-    })?);
+    let overrides = Bounds::from(ask(path, "override_attributes", || worker.override_attributes())?);
 
     let mut jobs = Vec::new();
     for group in groups(worker_type.methods) {
@@ -46,82 +42,40 @@ pub(crate) fn build_worker(
             .over(group.bounds(path)?)
             .over(defaults)
             .resolve()
-            .map_err(|reason| LoadError::Bounds {
-                worker: path.to_owned(),
-                job: group.described(),
-                reason,
-            })?;
+            .map_err(|reason| LoadError::Bounds { worker: path.to_owned(), job: group.described(), reason })?;
         let functions = group
             .methods
             .iter()
-            .map(|method| LoadedFunction {
-                name: format!("{prefix}{}", method.name),
-                exceptions: method.exceptions,
-            })
+            .map(|method| LoadedFunction { name: format!("{prefix}{}", method.name), exceptions: method.exceptions })
             .collect();
         jobs.push(BuiltJob {
-            job: LoadedJob {
-                name,
-                min_processes,
-                max_processes,
-                functions,
-                worker: path.to_owned(),
-            },
-            bodies: group
-                .methods
-                .iter()
-                .map(|method| Body::Written(method.run))
-                .collect(),
+            job: LoadedJob { name, min_processes, max_processes, functions, worker: path.to_owned() },
+            bodies: group.methods.iter().map(|method| Body::Written(method.run)).collect(),
         });
     }
     Ok(BuiltWorker { worker, jobs })
 }
 
 /// Checks a job that the program added.
-pub(super) fn build_added(
-    spec: JobSpec,
-    runtime: &mut Runtime<'_>,
-) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
+pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
     let worker = format!("{ADDED}{}", spec.name);
     if spec.methods.is_empty() {
         return Err(LoadError::NoMethod { job: worker });
     }
     let (min_processes, max_processes) = runtime
         .bounds(None, &spec.name)
-        .over(Bounds {
-            min: Some(spec.min_processes),
-            max: Some(spec.max_processes),
-        })
+        .over(Bounds { min: Some(spec.min_processes), max: Some(spec.max_processes) })
         .resolve()
-        .map_err(|reason| LoadError::Added {
-            job: worker.clone(),
-            reason,
-        })?;
-    let functions = spec
-        .methods
-        .iter()
-        .map(|method| LoadedFunction {
-            name: method.name.clone(),
-            exceptions: false,
-        })
-        .collect();
-    let job = LoadedJob {
-        name: spec.name,
-        min_processes,
-        max_processes,
-        functions,
-        worker,
-    };
+        .map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
+    let functions =
+        spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
+    let job = LoadedJob { name: spec.name, min_processes, max_processes, functions, worker };
     let bodies = spec.methods.into_iter().map(Body::Given).collect();
     Ok((spec.worker, BuiltJob { job, bodies }))
 }
 
 fn ask<T>(path: &str, hook: &'static str, answer: impl FnOnce() -> T) -> Result<T, LoadError> {
-    guard(|| Ok(answer())).map_err(|caught| LoadError::Hook {
-        worker: path.to_owned(),
-        hook,
-        message: caught.message,
-    })
+    guard(|| Ok(answer())).map_err(|caught| LoadError::Hook { worker: path.to_owned(), hook, message: caught.message })
 }
 
 /// The methods of one job.
@@ -136,23 +90,12 @@ fn groups(methods: &'static [JobMethod]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for method in methods {
         let Some(name) = method.process_group else {
-            groups.push(Group {
-                name: method.name,
-                is_process_group: false,
-                methods: vec![method],
-            });
+            groups.push(Group { name: method.name, is_process_group: false, methods: vec![method] });
             continue;
         };
-        match groups
-            .iter_mut()
-            .find(|group| group.is_process_group && group.name == name)
-        {
+        match groups.iter_mut().find(|group| group.is_process_group && group.name == name) {
             Some(group) => group.methods.push(method),
-            None => groups.push(Group {
-                name,
-                is_process_group: true,
-                methods: vec![method],
-            }),
+            None => groups.push(Group { name, is_process_group: true, methods: vec![method] }),
         }
     }
     groups

@@ -114,24 +114,15 @@ pub enum LoadError {
 }
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        "none, as this program has no #[worker] in it".to_owned()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "none, as this program has no #[worker] in it".to_owned() } else { names.join(", ") }
 }
 
 fn did_you_mean(name: &Option<String>) -> String {
-    name.as_ref()
-        .map_or(String::new(), |name| format!(" (did you mean {name}?)"))
+    name.as_ref().map_or(String::new(), |name| format!(" (did you mean {name}?)"))
 }
 
 fn by(name: &str) -> String {
-    if name.starts_with(ADDED) {
-        name.to_owned()
-    } else {
-        format!("worker {name}")
-    }
+    if name.starts_with(ADDED) { name.to_owned() } else { format!("worker {name}") }
 }
 
 /// How messages call the worker of a job that the program added.

@@ -95,10 +95,7 @@ pub fn load(request: LoadRequest<'_>) -> Result<Loaded, LoadError> {
 fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<Loaded, LoadError> {
     let selected = select::select(types, request.namespaces, request.wanted)?;
     let shared = Rc::<SharedLayers>::default();
-    let mut runtime = Runtime {
-        attributes: request.job_runtime_attributes,
-        used: Vec::new(),
-    };
+    let mut runtime = Runtime { attributes: request.job_runtime_attributes, used: Vec::new() };
     let mut workers = Vec::new();
     let mut jobs: Vec<(LoadedJob, Plan)> = Vec::new();
     let mut refused: Vec<&str> = Vec::new();
@@ -109,33 +106,17 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
             refused.push(path);
             continue;
         }
-        let options = WorkerOptions::for_worker(
-            path,
-            merged_options(request.worker_options, path),
-            &shared,
-            request.server,
-        );
+        let options =
+            WorkerOptions::for_worker(path, merged_options(request.worker_options, path), &shared, request.server);
         let built = build_worker(selected.worker, &options, &mut runtime)?;
-        jobs.extend(built.jobs.into_iter().map(|BuiltJob { job, bodies }| {
-            (
-                job,
-                Plan {
-                    worker: workers.len(),
-                    bodies,
-                },
-            )
-        }));
+        jobs.extend(
+            built.jobs.into_iter().map(|BuiltJob { job, bodies }| (job, Plan { worker: workers.len(), bodies })),
+        );
         workers.push(built.worker);
     }
     for spec in request.added {
         let (worker, BuiltJob { job, bodies }) = build::build_added(spec, &mut runtime)?;
-        jobs.push((
-            job,
-            Plan {
-                worker: workers.len(),
-                bodies,
-            },
-        ));
+        jobs.push((job, Plan { worker: workers.len(), bodies }));
         workers.push(worker);
     }
 
@@ -144,12 +125,7 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
     warnings.extend(unused_options(request.worker_options, types));
     let (jobs, plans): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
     check_names(&jobs)?;
-    Ok(Loaded {
-        workers,
-        jobs,
-        plans,
-        warnings,
-    })
+    Ok(Loaded { workers, jobs, plans, warnings })
 }
 
 impl Loaded {
@@ -171,15 +147,11 @@ impl Loaded {
     /// host, and freeing them would copy pages that all processes share.
     #[must_use]
     pub fn into_process(mut self, job: &str) -> Option<ProcessWorker> {
-        let process = self
-            .jobs
-            .iter()
-            .position(|candidate| candidate.name == job)
-            .map(|index| {
-                let job = self.jobs.swap_remove(index);
-                let plan = self.plans.swap_remove(index);
-                ProcessWorker::new(self.workers.swap_remove(plan.worker), job, plan.bodies)
-            });
+        let process = self.jobs.iter().position(|candidate| candidate.name == job).map(|index| {
+            let job = self.jobs.swap_remove(index);
+            let plan = self.plans.swap_remove(index);
+            ProcessWorker::new(self.workers.swap_remove(plan.worker), job, plan.bodies)
+        });
         std::mem::forget(self);
         process
     }
@@ -187,10 +159,7 @@ impl Loaded {
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded")
-            .field("jobs", &self.jobs)
-            .field("warnings", &self.warnings)
-            .finish_non_exhaustive()
+        f.debug_struct("Loaded").field("jobs", &self.jobs).field("warnings", &self.warnings).finish_non_exhaustive()
     }
 }
 
@@ -203,10 +172,7 @@ pub(crate) struct Runtime<'a> {
 impl<'a> Runtime<'a> {
     /// For tests of one worker: nothing set.
     pub(crate) fn none(attributes: &'a BTreeMap<String, RuntimeAttributes>) -> Self {
-        Self {
-            attributes,
-            used: Vec::new(),
-        }
+        Self { attributes, used: Vec::new() }
     }
 
     /// What the operator says about a job, under the name of its type and under its own.
@@ -226,50 +192,32 @@ impl<'a> Runtime<'a> {
         let known = jobs.iter().map(|(job, _)| job.name.as_str());
         let of_refused = |key: &str| refused.iter().any(|path| select::lies_in(key, path));
         let mut warnings = Vec::new();
-        for key in self
-            .attributes
-            .keys()
-            .filter(|key| !self.used.contains(key) && !of_refused(key))
-        {
-            let of_group = jobs
-                .iter()
-                .find(|(job, _)| job.functions.iter().any(|function| function.name == *key));
+        for key in self.attributes.keys().filter(|key| !self.used.contains(key) && !of_refused(key)) {
+            let of_group = jobs.iter().find(|(job, _)| job.functions.iter().any(|function| function.name == *key));
             let advice = match (of_group, select::nearest(key, known.clone())) {
-                (Some((job, _)), _) => format!(
-                    "; that function is part of job {}, which has the bounds",
-                    job.name
-                ),
+                (Some((job, _)), _) => format!("; that function is part of job {}, which has the bounds", job.name),
                 (None, Some(near)) => format!("; did you mean {near}?"),
                 (None, None) => String::new(),
             };
-            warnings.push(format!(
-                "job_runtime_attributes: no job is called {key}{advice}"
-            ));
+            warnings.push(format!("job_runtime_attributes: no job is called {key}{advice}"));
         }
         warnings
     }
 }
 
-fn merged_options(
-    options: &BTreeMap<String, Map<String, Value>>,
-    path: &str,
-) -> Map<String, Value> {
+fn merged_options(options: &BTreeMap<String, Map<String, Value>>, path: &str) -> Map<String, Value> {
     let mut merged = options.get(GLOBAL).cloned().unwrap_or_default();
     merged.extend(options.get(path).cloned().unwrap_or_default());
     merged
 }
 
-fn unused_options(
-    options: &BTreeMap<String, Map<String, Value>>,
-    types: &[&'static WorkerType],
-) -> Vec<String> {
+fn unused_options(options: &BTreeMap<String, Map<String, Value>>, types: &[&'static WorkerType]) -> Vec<String> {
     let known = || types.iter().map(|worker| worker.path).chain([GLOBAL]);
     options
         .keys()
         .filter(|key| !known().any(|path| path == key.as_str()))
         .map(|key| {
-            let advice = select::nearest(key, known())
-                .map_or(String::new(), |near| format!("; did you mean {near}?"));
+            let advice = select::nearest(key, known()).map_or(String::new(), |near| format!("; did you mean {near}?"));
             format!("worker_options: no worker is called {key}{advice}")
         })
         .collect()
@@ -280,17 +228,10 @@ fn check_names(jobs: &[LoadedJob]) -> Result<(), LoadError> {
     let mut functions: BTreeMap<&str, &LoadedJob> = BTreeMap::new();
     let mut names: BTreeMap<&str, &LoadedJob> = BTreeMap::new();
     for job in jobs {
-        let all = job
-            .functions
-            .iter()
-            .map(|function| &function.name)
-            .chain([&job.name]);
+        let all = job.functions.iter().map(|function| &function.name).chain([&job.name]);
         for name in all {
             if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-                return Err(LoadError::Name {
-                    worker: job.worker.clone(),
-                    name: name.clone(),
-                });
+                return Err(LoadError::Name { worker: job.worker.clone(), name: name.clone() });
             }
         }
         for function in &job.functions {
