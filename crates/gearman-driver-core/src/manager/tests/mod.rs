@@ -371,7 +371,7 @@ fn results_are_kept_when_the_process_is_gone() {
 #[test]
 fn the_snapshot_shows_jobs_by_name_and_processes_by_age() {
     let mut d = driver([job("b", 2, 2), job("a", 0, 5)]);
-    d.at(7.0).is(4 - 3, ActivityState::Busy, 2);
+    d.at(7.0).is(1, ActivityState::Busy, 2);
     let seen = d.snapshot();
     assert_eq!(
         seen.jobs
