@@ -1,12 +1,9 @@
-//! Temporary.
-#![allow(missing_docs)]
-use gearman_driver_core::{order::{Order, OrderError}, snapshot::Snapshot};
-use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
-pub enum Request { Order { order: Order, reply: oneshot::Sender<Result<(), OrderError>> }, Snapshot { reply: oneshot::Sender<Arc<Snapshot>> } }
-#[derive(Clone)]
-pub struct Handle { requests: mpsc::Sender<Request> }
-impl Handle { pub fn new(requests: mpsc::Sender<Request>) -> Self { Self { requests } }
-pub fn order_and_forget(&self, order: Order) { let (reply, _r) = oneshot::channel(); let _ = self.requests.try_send(Request::Order { order, reply }); }
- pub async fn order(&self, order: Order) { let (reply, _r) = oneshot::channel(); let _ = self.requests.send(Request::Order { order, reply }).await; } }
-pub async fn serve(_listener: tokio::net::TcpListener, _handle: Handle) {}
+//! What operators talk to: the console of gearman-driver, over a [`Handle`] to the supervisor.
+//!
+//! It decides how input is read and answers are worded. What is ordered is decided by the manager
+//! (crate `gearman-driver-core`), and all state is there: the front asks for a snapshot when it needs one.
+
+pub mod console;
+pub mod handle;
+
+pub use handle::{DriverGone, Handle, Request};

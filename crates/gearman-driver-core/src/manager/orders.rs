@@ -2,7 +2,6 @@
 
 use super::{Effect, Manager, Phase};
 use crate::limits::{Bound, Limits, LimitsError};
-use crate::manager::job::Job;
 use crate::order::{JobSelection, Order, OrderError, OrderId};
 use crate::process::ProcessId;
 use crate::time::Time;
@@ -125,12 +124,5 @@ fn refusal(error: LimitsError) -> OrderError {
         LimitsError::TooLarge {
             bound: Bound::Max, ..
         } => OrderError::TooLarge(Bound::Max),
-    }
-}
-
-impl Job {
-    /// Whether it is gone for good: no worker code has it, and its last process has ended.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_retired() && !self.has_workers()
     }
 }

@@ -78,8 +78,8 @@ fn up(seen: &Observation, limits: Limits) -> Decision {
     Decision {
         target: limits.clamp(seen.processes.saturating_add(start)),
         reason: format!(
-            "{} waiting, all {} busy: start {start}",
-            seen.waiting, seen.processes
+            "{} waiting, no process without a job: start {start}",
+            seen.waiting
         ),
     }
 }

@@ -4,6 +4,8 @@
 //! the shell's work. One file per policy, one line each in [`POLICIES`]; the laws in `laws.rs` run over all of them.
 
 mod classic;
+#[cfg(test)]
+mod laws;
 
 use std::fmt;
 use std::time::Duration;

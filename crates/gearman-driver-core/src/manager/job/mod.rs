@@ -4,26 +4,22 @@
 //! scaling policy) changes the target, the bounds or the processes, and balance starts what is missing and asks
 //! what is surplus to stop.
 
+mod ends;
+mod look;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::backoff::{Backoff, Jitter};
+use super::backoff::Backoff;
 use super::worker::{Life, Then, Worker};
-use super::{Effect, FunctionStatus, LogLine};
+use super::{Effect, LogLine};
 use crate::job::JobDeclaration;
 use crate::level::Level;
 use crate::limits::Limits;
-use crate::process::{Activity, ActivityState, ExitStatus, HostId, LastError, ProcessId};
-use crate::scaling::{Decision, News, Observation, Policy};
+use crate::process::{HostId, LastError, ProcessId};
+use crate::scaling::Decision;
 use crate::snapshot::{Failing, JobSnapshot, QueueSnapshot};
 use crate::time::{Time, UnixSeconds};
-
-/// A process that dies sooner than this, and has not answered a job, died "at once".
-const GOOD_RUN: Duration = Duration::from_secs(2);
-
-/// So many ends in a row that are not the process's own fault are replaced at once; beyond that something is wrong
-/// all the same (a machine without memory kills what is idle, too).
-const BLAMELESS_ENDS: u32 = 20;
 
 /// A job and its processes.
 #[derive(Debug)]
@@ -122,6 +118,11 @@ impl Job {
         self.retired
     }
 
+    /// Whether it is gone for good: no worker code has it, and its last process has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_retired() && !self.has_workers()
+    }
+
     pub(super) fn functions(&self) -> &[String] {
         &self.functions
     }
@@ -142,6 +143,7 @@ impl Job {
     /// room, and when it has exited where there is none.
     pub(super) fn balance(&mut self, now: Time, nursery: &mut Nursery<'_>, out: &mut Vec<Effect>) {
         self.target = self.limits.clamp(self.target);
+        self.stop_own_drainers(now, out);
         let counted = self.counted();
         if counted > self.target {
             self.stop_surplus(counted - self.target, now, out);
@@ -170,73 +172,6 @@ impl Job {
         }
     }
 
-    /// What the job servers say, and what the policy makes of it. [`Job::balance`] must follow.
-    pub(super) fn look(
-        &mut self,
-        functions: &BTreeMap<String, FunctionStatus>,
-        complete: bool,
-        max_idle_time: Duration,
-        policy: &dyn Policy,
-        now: Time,
-    ) {
-        let rows: Vec<FunctionStatus> = self
-            .functions
-            .iter()
-            .filter_map(|name| functions.get(name).copied())
-            .collect();
-        let status = rows
-            .iter()
-            .copied()
-            .fold(FunctionStatus::default(), FunctionStatus::plus);
-        let news = match (complete, rows.is_empty()) {
-            (true, _) => News::Complete,
-            (false, false) => News::Partial,
-            (false, true) => News::Stale,
-        };
-        if news != News::Stale {
-            self.queue = Some(QueueSnapshot {
-                status,
-                seen: now,
-                complete,
-            });
-        }
-        let waiting = rows
-            .iter()
-            .fold(0_u64, |sum, row| sum.saturating_add(row.waiting()));
-        let seen = self.observation(news, status, waiting, max_idle_time, now);
-        let decision = policy.decide(&seen, self.limits);
-        // The policy sees processes that exist. Replacements that are held back, or wait for a host, are in the target
-        // alone; only where nothing waits are they given up.
-        if decision.target < seen.processes || (news == News::Complete && status.queue == 0) {
-            self.target = decision.target;
-        } else if decision.target > seen.processes {
-            self.target = self.target.max(decision.target);
-        }
-        self.decision = Some(decision);
-    }
-
-    /// What a process says that it does.
-    pub(super) fn observe(&mut self, process: ProcessId, activity: Activity, now: Time) {
-        let Some(known) = self.workers.get(&process).map(Worker::jobs_done) else {
-            return;
-        };
-        if activity.jobs_done > known || activity.state == ActivityState::Busy {
-            let ran = if activity.state == ActivityState::Idle {
-                activity.since
-            } else {
-                now
-            };
-            self.last_ran = self.last_ran.max(Some(ran.min(now)));
-        }
-        self.note_results(&activity);
-        if activity.jobs_done > 0 {
-            self.ran_well(process);
-        }
-        if let Some(worker) = self.workers.get_mut(&process) {
-            worker.activity = Some(activity);
-        }
-    }
-
     /// A process that was asked for runs, or an adopted one is confirmed under its PID.
     pub(super) fn spawned(
         &mut self,
@@ -257,79 +192,6 @@ impl Job {
             Then::Serve => {}
             Then::Stop => self.stop(process, now, out),
             Then::Kill => self.kill(process, "the driver ends at once", now, out),
-        }
-    }
-
-    /// A process that was asked for could not be started.
-    pub(super) fn spawn_failed(
-        &mut self,
-        process: ProcessId,
-        error: &str,
-        now: Time,
-        jitter: &mut Jitter,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(worker) = self.workers.remove(&process) else {
-            return;
-        };
-        out.push(self.log(
-            Level::Error,
-            None,
-            format!("Could not start a process of type {}: {error}", self.name),
-        ));
-        if !worker.was_asked_to_go() {
-            self.died_at_once(process, now, jitter, out);
-        }
-    }
-
-    /// A process ended.
-    pub(super) fn exited(
-        &mut self,
-        process: ProcessId,
-        status: ExitStatus,
-        final_activity: Option<Activity>,
-        now: Time,
-        jitter: &mut Jitter,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(worker) = self.bury(process, final_activity, now) else {
-            return;
-        };
-        out.push(self.log(
-            Level::Info,
-            worker.pid(),
-            format!("Exited with status {status}"),
-        ));
-        if worker.was_asked_to_go() {
-            return;
-        }
-        let lived = worker.served_for(now).unwrap_or_default();
-        if lived >= GOOD_RUN || worker.jobs_done() > 0 {
-            self.ran_well(process);
-        } else if is_blameless(status, &worker) && self.blameless_ends < BLAMELESS_ENDS {
-            self.blameless_ends += 1;
-        } else {
-            self.died_at_once(process, now, jitter, out);
-        }
-    }
-
-    /// A process is gone with its host: not its own fault, so it doesn't count as a crash.
-    pub(super) fn lost(
-        &mut self,
-        process: ProcessId,
-        final_activity: Option<Activity>,
-        now: Time,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(worker) = self.bury(process, final_activity, now) else {
-            return;
-        };
-        if let Some(pid) = worker.pid() {
-            out.push(self.log(
-                Level::Info,
-                Some(pid),
-                format!("Exited with status {}", ExitStatus::Unknown),
-            ));
         }
     }
 
@@ -396,31 +258,6 @@ impl Job {
         }
     }
 
-    /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance.
-    pub(super) fn pass_time(&mut self, now: Time) -> bool {
-        if self.backoff.failures() == 0 {
-            return false;
-        }
-        let ran_well = self
-            .on_trial()
-            .find(|&(_, started)| now.since(started) >= GOOD_RUN);
-        if let Some((process, _)) = ran_well {
-            self.ran_well(process);
-        }
-        !self.backoff.holds(now) && self.counted() < self.target
-    }
-
-    /// When time alone next changes something.
-    pub(super) fn next_deadline(&self, now: Time) -> Option<Time> {
-        if self.backoff.failures() == 0 {
-            return None;
-        }
-        let good_run = self.on_trial().map(|(_, started)| started + GOOD_RUN).min();
-        let held = (self.backoff.holds(now) && self.counted() < self.target)
-            .then(|| self.backoff.held_until());
-        good_run.into_iter().chain(held).min()
-    }
-
     pub(super) fn snapshot(&self) -> JobSnapshot {
         let processes: Vec<_> = self.workers.values().filter_map(Worker::snapshot).collect();
         JobSnapshot {
@@ -462,40 +299,23 @@ impl Job {
         .unwrap_or(u32::MAX)
     }
 
-    fn observation(
-        &self,
-        news: News,
-        status: FunctionStatus,
-        waiting: u64,
-        max_idle_time: Duration,
-        now: Time,
-    ) -> Observation {
-        let count = |wanted: fn(&Worker) -> bool| {
-            u32::try_from(
-                self.workers
-                    .values()
-                    .filter(|worker| wanted(worker))
-                    .count(),
-            )
-            .unwrap_or(u32::MAX)
-        };
-        let mut idle: Vec<Duration> = self
+    /// Processes that say that they drain by themselves are surplus as soon as there are more than max with them, so
+    /// that none is there beyond max without having been asked to go.
+    fn stop_own_drainers(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let unasked = self
             .workers
             .values()
-            .filter_map(|worker| worker.idle(now))
-            .collect();
-        idle.sort_unstable_by(|a, b| b.cmp(a));
-        Observation {
-            news,
-            status,
-            waiting,
-            processes: count(Worker::counts),
-            busy: count(|worker| worker.counts() && worker.is_busy()),
-            draining: count(|worker| !worker.counts()),
-            draining_busy: count(|worker| !worker.counts() && worker.is_busy()),
-            idle,
-            last_run: self.last_ran.map(|ran| now.since(ran)),
-            max_idle_time: self.max_idle_time.unwrap_or(max_idle_time),
+            .filter(|worker| !worker.was_asked_to_go())
+            .count();
+        if unasked <= usize::try_from(self.limits.max()).unwrap_or(usize::MAX) {
+            return;
+        }
+        let drainers = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| !worker.counts() && !worker.was_asked_to_go());
+        for process in drainers.map(|(&process, _)| process).collect::<Vec<_>>() {
+            self.stop(process, now, out);
         }
     }
 
@@ -525,79 +345,6 @@ impl Job {
         }
     }
 
-    /// Removes a process and keeps what it did.
-    fn bury(
-        &mut self,
-        process: ProcessId,
-        final_activity: Option<Activity>,
-        now: Time,
-    ) -> Option<Worker> {
-        if let Some(activity) = final_activity {
-            self.observe(process, activity, now);
-        }
-        let worker = self.workers.remove(&process)?;
-        self.jobs_done_before = self.jobs_done_before.saturating_add(worker.jobs_done());
-        Some(worker)
-    }
-
-    fn note_results(&mut self, activity: &Activity) {
-        self.last_run = self.last_run.max(activity.last_run);
-        if let Some(error) = &activity.last_error
-            && self
-                .last_error
-                .as_ref()
-                .is_none_or(|known| error.at >= known.at)
-        {
-            self.last_error = Some(error.clone());
-        }
-    }
-
-    fn died_at_once(
-        &mut self,
-        process: ProcessId,
-        now: Time,
-        jitter: &mut Jitter,
-        out: &mut Vec<Effect>,
-    ) {
-        if process < self.trial_from {
-            return;
-        }
-        let delay = self.backoff.failed(now, jitter);
-        // Everything that has been asked for so far belongs to the round that has just failed.
-        let newest = self
-            .workers
-            .last_key_value()
-            .map_or(process, |(&newest, _)| newest.max(process));
-        self.trial_from = ProcessId(newest.0 + 1);
-        if self.backoff.is_failing() {
-            let message = format!(
-                "Processes of type {} end as soon as they start, {} times in a row: the next one in {:.1} s",
-                self.name,
-                self.backoff.failures(),
-                delay.as_secs_f64(),
-            );
-            out.push(self.log(Level::Warn, None, message));
-        }
-    }
-
-    /// Starting works: what fails next is the first failure again. Only a process of the newest round shows that.
-    fn ran_well(&mut self, process: ProcessId) {
-        if process >= self.trial_from {
-            self.backoff.reset();
-            self.blameless_ends = 0;
-        }
-    }
-
-    /// The processes on trial, with their starts: those that run, and were asked for after the last failure.
-    fn on_trial(&self) -> impl Iterator<Item = (ProcessId, Time)> {
-        self.workers
-            .range(self.trial_from..)
-            .filter_map(|(&process, worker)| match worker.life {
-                Life::Serving { started, .. } => Some((process, started)),
-                _ => None,
-            })
-    }
-
     fn log(&self, level: Level, pid: Option<u32>, message: String) -> Effect {
         Effect::Log(LogLine {
             level,
@@ -605,17 +352,5 @@ impl Job {
             job: Some(self.name.clone()),
             message,
         })
-    }
-}
-
-/// Whether the end of a young process says nothing against its code: it drained and left (it had been
-/// signalled, or could not go on), or it was killed from outside while it had nothing to do.
-fn is_blameless(status: ExitStatus, worker: &Worker) -> bool {
-    const SIGKILL: i32 = 9;
-    let state = worker.activity.as_ref().map(|activity| activity.state);
-    match status {
-        ExitStatus::Code(0) => state == Some(ActivityState::Draining),
-        ExitStatus::Signal(SIGKILL) => state == Some(ActivityState::Idle),
-        _ => false,
     }
 }
