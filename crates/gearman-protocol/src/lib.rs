@@ -1,4 +1,4 @@
-//! The Gearman protocol: packets, admin text and server lists, without I/O.
+//! The Gearman protocol: packets and admin text without I/O, server lists, and a small blocking client.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -8,12 +8,16 @@
 //! | [`assignment`] | a job as the job server hands it to a worker |
 //! | [`admin`] | the admin text: lines, rows of `status` and `workers` |
 //! | [`servers`] | `host:port,host:port` |
+//! | [`connection`] | a blocking connection that sends and receives packets |
+//! | [`client`] | runs and submits jobs |
 //!
-//! They do no I/O and read no clock, so a worker loop, an asynchronous observer, a relay and a job server can
+//! The first six do no I/O and read no clock, so a worker loop, an asynchronous observer, a relay and a job server can
 //! all use them. When to send what is their decision.
 
 pub mod admin;
 pub mod assignment;
+pub mod client;
+pub mod connection;
 pub mod decode;
 pub mod packet;
 pub mod request;
@@ -21,6 +25,8 @@ pub mod servers;
 
 pub use admin::{AdminError, AdminLine, AdminReader, StatusRow, WorkersRow};
 pub use assignment::JobAssignment;
+pub use client::{Client, ClientError, JobEvent, JobStatus};
+pub use connection::{Connection, ConnectionError};
 pub use decode::Decoder;
 pub use packet::{Magic, Packet, PacketError, PacketType};
 pub use request::Priority;
