@@ -73,6 +73,7 @@ fn deny() -> Outcome {
         "deny",
         "--workspace",
         "check",
+        "--hide-inclusion-graph",
         "bans",
         "licenses",
         "sources",

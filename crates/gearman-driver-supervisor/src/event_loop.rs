@@ -9,7 +9,7 @@ use gearman_driver_core::order::OrderId;
 use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
 use gearman_driver_core::{limits::Limits, order::OrderError};
-use gearman_driver_front::{Handle, Request};
+use gearman_driver_front::{Handle, Request, console};
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -82,15 +82,19 @@ pub fn run(setup: Setup) -> Result<u8, RunError> {
     let config = &setup.config;
     let log = Log::open(&config.logfile, config.loglayout.clone(), config.loglevel, clock)?;
     let result = in_runtime(async {
-        let console = listen(&setup).await?;
+        let listener = listen(&setup).await?;
         let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone())?;
-        if let Some(listener) = console {
+        if let Some(listener) = listener {
             if let Ok(address) = listener.local_addr() {
                 log.info(&format!("console listens on {address}"));
             }
-            tokio::spawn(gearman_driver_front::serve(listener, handle));
+            tokio::spawn(console::serve(listener, handle, Arc::new(console::Commands::new())));
         }
         let (code, message) = supervisor.run(&mut news, requests).await;
+        // The answer to a console's `shutdown` may have been given in the last turn: its session sends it now.
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
         match message {
             Some(message) => Err(RunError::Ended(message)),
             None => Ok(code),

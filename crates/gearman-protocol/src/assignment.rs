@@ -123,15 +123,6 @@ impl JobAssignment {
     pub fn workload(&self) -> &[u8] {
         &self.body[self.workload.clone()]
     }
-
-    /// The workload alone, in the memory that the packet came in.
-    #[must_use]
-    pub fn into_workload(self) -> Vec<u8> {
-        let mut body = self.body;
-        body.truncate(self.workload.end);
-        body.drain(..self.workload.start);
-        body
-    }
 }
 
 impl TryFrom<Packet> for JobAssignment {

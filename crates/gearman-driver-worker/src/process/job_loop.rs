@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 use super::board::{Board, monotonic};
 use super::logger;
 use super::server::{Server, Standing, registration};
-use crate::api::{Answer, Job, JobLink, JobParts, ProcessWorker};
+use crate::api::{Answer, Job, JobLink, ProcessWorker};
 
 /// How long a job server may take to answer GRAB_JOB while others could be asked.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -154,21 +154,22 @@ impl<'a> JobLoop<'a> {
             }
             match self.answer(server) {
                 Granted::Job(assignment) => {
-                    let handle = self.run_job(server, assignment);
+                    let assignment = Rc::new(assignment);
+                    self.run_job(server, &assignment);
                     if self.stopping() {
                         self.board.state(State::Draining);
-                        self.send_answer(server, &handle);
+                        self.send_answer(server, &assignment);
                         return;
                     }
                     if self.others_wait(server) {
                         self.sleep(server);
-                        self.send_answer(server, &handle);
+                        self.send_answer(server, &assignment);
                         return;
                     }
                     request::grab_job_uniq(&mut self.out);
                     if self.out.capacity() > OUT_BYTES {
                         // Sent here, so that its memory goes back before the next job is waited for.
-                        if !self.send_answer(server, &handle) {
+                        if !self.send_answer(server, &assignment) {
                             return;
                         }
                         self.out = Vec::new();
@@ -208,14 +209,15 @@ impl<'a> JobLoop<'a> {
     }
 
     /// As [`Self::send`], when the answer to a job is in it: its loss is told.
-    fn send_answer(&mut self, server: usize, handle: &str) -> bool {
+    fn send_answer(&mut self, server: usize, assignment: &JobAssignment) -> bool {
         let sent = self.send(server);
         if self.out.capacity() > OUT_BYTES {
             self.out = Vec::new();
         }
         if !sent {
             log::warn!(
-                "the answer to job {handle} could not be sent to job server {}, which will give the job to a worker again",
+                "the answer to job {} could not be sent to job server {}, which will give the job to a worker again",
+                assignment.handle_text(),
                 self.servers[server].name
             );
         }
@@ -299,38 +301,32 @@ impl<'a> JobLoop<'a> {
         self.servers.iter().enumerate().any(|(other, state)| other != server && state.woken())
     }
 
-    /// Runs a job and puts its answer into `out`; its handle.
-    fn run_job(&mut self, server: usize, assignment: JobAssignment) -> String {
+    /// Runs a job and puts its answer into `out`.
+    fn run_job(&mut self, server: usize, assignment: &Rc<JobAssignment>) {
         let started = monotonic();
-        let parts = Rc::new(JobParts::from(assignment));
         self.out.clear();
-        let Some(function) = self.functions.iter().position(|name| *name == parts.function) else {
+        let function = self.functions.iter().position(|name| name.as_bytes() == assignment.function());
+        let (Some(function), Some(up)) = (function, self.servers[server].up()) else {
             // A job server gives only what was registered; if it does not, the client is not left waiting.
-            log::error!(
-                "job server {} gave a job of function {}, which was not registered: it is failed",
-                self.servers[server].name,
-                parts.function
-            );
-            self.encode(&parts.handle, &Answer::Fail { message: format!("function {} is not registered here", parts.function) });
-            return parts.handle.clone();
+            let message = format!("function {} is not registered by this worker", assignment.function_text());
+            log::error!("job server {}: {message}", self.servers[server].name);
+            return self.encode(assignment.handle(), &Answer::Fail { message });
         };
-        self.board.begin(function, parts.handle.as_bytes(), started, self.idle);
-        self.idle = false;
-        logger::job(&parts.handle);
-        let Some(up) = self.servers[server].up() else { return parts.handle.clone() };
-        up.link.job(&parts.handle);
+        up.link.job(assignment.handle());
         let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
-        let mut job = Job::new(link, Rc::clone(&parts));
-        let outcome = self.worker.run(&mut job, self.board);
+        self.board.begin(function, assignment.handle(), started, self.idle);
+        self.idle = false;
+        logger::job(assignment.handle());
+        let mut job = Job::new(link, Rc::clone(assignment));
+        let outcome = self.worker.run(function, &mut job, self.board);
         drop(job);
-        logger::job("");
+        logger::job(b"");
         self.replace |= outcome.replace_process;
         self.board.finish(matches!(outcome.answer, Answer::Complete(_)), monotonic().saturating_sub(started));
-        self.encode(&parts.handle, &outcome.answer);
-        parts.handle.clone()
+        self.encode(assignment.handle(), &outcome.answer);
     }
 
-    fn encode(&mut self, handle: &str, answer: &Answer) {
+    fn encode(&mut self, handle: &[u8], answer: &Answer) {
         // A handle came out of a packet's arguments, so it holds no NUL and none of these can fail.
         let encoded = match answer {
             Answer::Complete(result) => request::work_complete(&mut self.out, handle, result),
@@ -375,14 +371,3 @@ impl<'a> JobLoop<'a> {
 
 /// How long the answer to GRAB_JOB may take before the process counts as idle.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
-
-impl From<JobAssignment> for JobParts {
-    fn from(assignment: JobAssignment) -> Self {
-        Self {
-            handle: assignment.handle_text().into_owned(),
-            function: assignment.function_text().into_owned(),
-            unique: assignment.unique_text().unwrap_or_default().into_owned(),
-            workload: assignment.into_workload(),
-        }
-    }
-}

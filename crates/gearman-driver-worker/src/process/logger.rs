@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use gearman_driver_wire::record;
 use log::{LevelFilter, Log, Metadata, Record};
 
-static HANDLE: Mutex<String> = Mutex::new(String::new());
+static HANDLE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Installs the logger, unless the program has installed one of its own. `level` is the driver's `loglevel`.
 pub(crate) fn install(level: Option<&str>) {
@@ -26,10 +26,10 @@ pub(crate) fn install(level: Option<&str>) {
 }
 
 /// From now on records carry this handle; an empty one: none.
-pub(super) fn job(handle: &str) {
+pub(super) fn job(handle: &[u8]) {
     let mut current = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
     current.clear();
-    current.push_str(handle);
+    current.extend_from_slice(handle);
 }
 
 struct Logger;
@@ -44,7 +44,8 @@ impl Log for Logger {
             return;
         }
         let handle = HANDLE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let handle = (!handle.is_empty()).then_some(handle.as_str());
+        let handle = String::from_utf8_lossy(&handle);
+        let handle = (!handle.is_empty()).then_some(&*handle);
         let line = record::encode(record.level().as_str(), handle, record.target(), &record.args().to_string());
         // One write, so that lines of several threads don't mix; nobody can be told of a failure.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());

@@ -14,7 +14,7 @@ pub(super) struct ConnectionLink {
     stream: Rc<TcpStream>,
     server: String,
     servers: Rc<str>,
-    handle: RefCell<String>,
+    handle: RefCell<Vec<u8>>,
 }
 
 impl ConnectionLink {
@@ -23,10 +23,10 @@ impl ConnectionLink {
     }
 
     /// The job in hand from now on.
-    pub(super) fn job(&self, handle: &str) {
+    pub(super) fn job(&self, handle: &[u8]) {
         let mut current = self.handle.borrow_mut();
         current.clear();
-        current.push_str(handle);
+        current.extend_from_slice(handle);
     }
 }
 
@@ -41,8 +41,8 @@ impl JobLink for ConnectionLink {
             Report::Data(data) => request::work_data(&mut packet, &*handle, data),
             Report::Warning(message) => request::work_warning(&mut packet, &*handle, message),
         }
-        .map_err(|error| JobError::server(self.server.as_str(), error.to_string()))?;
-        write_all(&self.stream, &packet).map_err(|error| JobError::server(self.server.as_str(), error.to_string()))
+        .map_err(|error| JobError::link(self.server.as_str(), error))?;
+        write_all(&self.stream, &packet).map_err(|error| JobError::link(self.server.as_str(), error))
     }
 
     fn server(&self) -> &str {
