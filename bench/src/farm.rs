@@ -31,9 +31,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         .namespaces(["bench::farm"])
         .job_runtime_attributes(
             crate::side::OUR_FUNCTION,
-            JobAttributes::new()
-                .min_processes(options.processes)
-                .max_processes(options.processes),
+            JobAttributes::new().min_processes(options.processes).max_processes(options.processes),
         )
         .interval(Duration::from_secs(options.interval))
         .console_port(0)
