@@ -109,7 +109,7 @@ pub(crate) fn run_all() -> Result<(Summary, Result<(), Failure>), Failure> {
     };
     let doc_tests =
         run_watched(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--doc"]), Watch::Stdout, |line| {
-            summary.see(line)
+            summary.see(line);
         })?;
 
     summary.took = start.elapsed();

@@ -238,7 +238,7 @@ impl Supervisor {
                 self.event(Event::Signal(signal)).await;
             }
             News::ReloadAsked => {
-                self.log.warn("HUP: reload is not there yet; the driver goes on with the worker code that it has")
+                self.log.warn("HUP: reload is not there yet; the driver goes on with the worker code that it has");
             }
             News::ReopenLog => {
                 self.log.reopen();

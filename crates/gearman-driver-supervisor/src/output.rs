@@ -136,7 +136,7 @@ fn write(line: &str, tag: &str, speaker: &Speaker, log: &Log) {
             log.write(level, record.target, &message);
         }
         None => {
-            log.write(Level::Info, crate::log::CATEGORY, &format!("({pid}) [{job}] {tag}: {}", lines::printable(line)))
+            log.write(Level::Info, crate::log::CATEGORY, &format!("({pid}) [{job}] {tag}: {}", lines::printable(line)));
         }
     }
 }

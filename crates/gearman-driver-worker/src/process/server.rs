@@ -121,7 +121,7 @@ impl Server {
             State::Away { until } if *until <= now => self.connect(),
             State::Away { .. } => {}
             State::Connecting { since, .. } if ready || *since + CONNECT_TIMEOUT <= now => {
-                self.connected(ready, registration)
+                self.connected(ready, registration);
             }
             State::Connecting { .. } => {}
             State::Up(_) if ready => self.take(),
