@@ -15,10 +15,7 @@ pub fn sockets() -> io::Result<BTreeSet<RawFd>> {
     let mut sockets = BTreeSet::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let entry = entry?;
-        let number = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok());
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
         // A descriptor may be gone by now (the directory's own is in the list).
         let target = std::fs::read_link(entry.path()).unwrap_or_default();
         if let Some(number) = number
@@ -52,10 +49,7 @@ pub fn take_inherited_socket(number: RawFd) -> io::Result<OwnedFd> {
     let inherited = unsafe { BorrowedFd::borrow_raw(number) };
     let socket = SockRef::from(&inherited);
     if !socket.local_addr()?.is_unix() || socket.peer_addr().is_err() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a connected Unix socket",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a connected Unix socket"));
     }
     let copy = inherited.try_clone_to_owned()?;
     let null = std::fs::OpenOptions::new().read(true).open("/dev/null")?;
@@ -90,10 +84,7 @@ mod tests {
         let sockets = sockets().unwrap();
         assert!(sockets.contains(&listener.as_raw_fd()) && sockets.contains(&stream.as_raw_fd()));
         assert_eq!(peer(listener.as_raw_fd()), None);
-        assert_eq!(
-            peer(stream.as_raw_fd()),
-            Some(listener.local_addr().unwrap().to_string())
-        );
+        assert_eq!(peer(stream.as_raw_fd()), Some(listener.local_addr().unwrap().to_string()));
     }
 
     #[test]

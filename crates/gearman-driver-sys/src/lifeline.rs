@@ -31,10 +31,7 @@ impl Lifeline {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &str) -> io::Result<Self> {
-        let pipe = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-            .open(path)?;
+        let pipe = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path)?;
         Ok(Self { pipe })
     }
 
@@ -52,9 +49,7 @@ impl Lifeline {
     pub fn ended(&self) -> bool {
         let mut fds = [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, PollTimeout::ZERO) {
-            Ok(_) => fds[0]
-                .revents()
-                .is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR)),
+            Ok(_) => fds[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR)),
             Err(_) => false,
         }
     }
@@ -65,10 +60,7 @@ impl Lifeline {
     /// # Errors
     /// When the kernel refuses, or /dev/null cannot be opened.
     pub fn watch(&self) -> io::Result<()> {
-        let null = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/null")?;
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         // Both stay open for the process's life: the handler uses them.
         DEV_NULL.store(std::os::fd::IntoRawFd::into_raw_fd(null), Ordering::SeqCst);
         LIFELINE.store(self.pipe.as_raw_fd(), Ordering::SeqCst);
@@ -94,12 +86,7 @@ impl AsFd for Lifeline {
 impl Drop for Lifeline {
     fn drop(&mut self) {
         // The handler must not poll a number that may be somebody else's by then.
-        let _ = LIFELINE.compare_exchange(
-            self.pipe.as_raw_fd(),
-            -1,
-            Ordering::SeqCst,
-            Ordering::SeqCst,
-        );
+        let _ = LIFELINE.compare_exchange(self.pipe.as_raw_fd(), -1, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 
@@ -110,17 +97,11 @@ extern "C" fn on_io(_signal: libc::c_int) {
         return;
     }
     let errno = Errno::last_raw();
-    let mut pollfd = libc::pollfd {
-        fd,
-        events: 0,
-        revents: 0,
-    };
+    let mut pollfd = libc::pollfd { fd, events: 0, revents: 0 };
     // SAFETY: poll(2) and dup2(2) are async-signal-safe; both descriptors stay open for the process's life
     // (`watch`, `Drop`), and 1 and 2 are standard output and error by definition.
     unsafe {
-        if libc::poll(&raw mut pollfd, 1, 0) == 1
-            && pollfd.revents & (libc::POLLHUP | libc::POLLERR) != 0
-        {
+        if libc::poll(&raw mut pollfd, 1, 0) == 1 && pollfd.revents & (libc::POLLHUP | libc::POLLERR) != 0 {
             libc::dup2(null, 1);
             libc::dup2(null, 2);
             crate::signal::wake();

@@ -67,16 +67,10 @@ mod tests {
     use std::os::unix::process::CommandExt;
 
     #[test]
-    #[allow(
-        clippy::zombie_processes,
-        reason = "reaping without `Child::wait` is what is tested"
-    )]
+    #[allow(clippy::zombie_processes, reason = "reaping without `Child::wait` is what is tested")]
     fn a_child_is_seen_before_it_is_reaped_and_its_group_dies_with_it() {
-        let child = std::process::Command::new("sh")
-            .args(["-c", "sleep 600 & exit 3"])
-            .process_group(0)
-            .spawn()
-            .unwrap();
+        let child =
+            std::process::Command::new("sh").args(["-c", "sleep 600 & exit 3"]).process_group(0).spawn().unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
         assert!(is_child(pid));
@@ -84,10 +78,7 @@ mod tests {
         assert!(!is_child(pid));
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while kill(Pid::from_raw(-pid.as_raw()), None).is_ok() {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "the group outlived its leader"
-            );
+            assert!(std::time::Instant::now() < deadline, "the group outlived its leader");
             std::thread::yield_now();
         }
     }

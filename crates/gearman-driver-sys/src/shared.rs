@@ -27,43 +27,21 @@ impl Slot {
         let start = usize::try_from(offset % page_bytes as u64).unwrap_or(0);
         let length = nix::sys::stat::fstat(file.as_fd())?.st_size;
         if start % 8 != 0 || start + bytes > page_bytes {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a slot that is not within one page",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a slot that is not within one page"));
         }
         if u64::try_from(length).unwrap_or(0) < offset + bytes as u64 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a slot beyond the end of the scoreboard",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a slot beyond the end of the scoreboard"));
         }
         let size = NonZeroUsize::new(page_bytes).expect("4096 is not 0");
         let at = libc::off_t::try_from(offset - start as u64).map_err(io::Error::other)?;
         // SAFETY: a new shared mapping at an address of the kernel's choice; `Slot` is its only user and unmaps it.
-        let page = unsafe {
-            mmap(
-                None,
-                size,
-                ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-                MapFlags::MAP_SHARED,
-                file,
-                at,
-            )
-        }?;
-        Ok(Self {
-            page,
-            page_bytes,
-            start,
-            bytes,
-        })
+        let page =
+            unsafe { mmap(None, size, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED, file, at) }?;
+        Ok(Self { page, page_bytes, start, bytes })
     }
 
     fn word(&self, at: usize) -> &AtomicU64 {
-        assert!(
-            at.is_multiple_of(8) && at + 8 <= self.bytes,
-            "a word outside of its slot"
-        );
+        assert!(at.is_multiple_of(8) && at + 8 <= self.bytes, "a word outside of its slot");
         // SAFETY: within the mapping (checked here and in `map`), aligned to 8 bytes, and shared memory is only
         // ever accessed through atomics on this side.
         unsafe { AtomicU64::from_ptr(self.page.as_ptr().cast::<u8>().add(self.start + at).cast()) }

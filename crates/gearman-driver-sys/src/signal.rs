@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::signal::{
-    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
-};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
 
 static RAISED: AtomicBool = AtomicBool::new(false);
 static WAKE_WRITE: AtomicI32 = AtomicI32::new(-1);
@@ -106,11 +104,7 @@ fn handle(signals: &[Signal], handler: SigHandler) -> io::Result<()> {
 }
 
 pub(crate) fn handle_with(signal: Signal, handler: extern "C" fn(libc::c_int)) -> io::Result<()> {
-    let action = SigAction::new(
-        SigHandler::Handler(handler),
-        SaFlags::SA_RESTART,
-        SigSet::empty(),
-    );
+    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::SA_RESTART, SigSet::empty());
     // SAFETY: the only caller is `lifeline`, whose handler calls poll, dup2 and write alone: async-signal-safe.
     unsafe { sigaction(signal, &action) }?;
     Ok(())
@@ -122,11 +116,7 @@ pub(crate) fn handle_with(signal: Signal, handler: extern "C" fn(libc::c_int)) -
 /// When the kernel refuses.
 pub fn block_all() -> io::Result<SigSet> {
     let mut old = SigSet::empty();
-    sigprocmask(
-        SigmaskHow::SIG_SETMASK,
-        Some(&SigSet::all()),
-        Some(&mut old),
-    )?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut old))?;
     Ok(old)
 }
 

@@ -22,17 +22,11 @@ static AREA: OnceLock<Option<Area>> = OnceLock::new();
 /// `ps -o comm`) is set all the same.
 pub fn set(title: &str) -> io::Result<()> {
     one_thread()?;
-    let title: Vec<u8> = title
-        .bytes()
-        .map(|b| if b == 0 { b' ' } else { b })
-        .collect();
-    let short = CString::new(title.iter().copied().take(15).collect::<Vec<_>>())
-        .expect("NULs were replaced above");
+    let title: Vec<u8> = title.bytes().map(|b| if b == 0 { b' ' } else { b }).collect();
+    let short = CString::new(title.iter().copied().take(15).collect::<Vec<_>>()).expect("NULs were replaced above");
     nix::sys::prctl::set_name(&short)?;
     let Some(area) = AREA.get_or_init(find_area) else {
-        return Err(io::Error::other(
-            "the area of the arguments was not found in /proc/self/stat",
-        ));
+        return Err(io::Error::other("the area of the arguments was not found in /proc/self/stat"));
     };
     let length = title.len().min(area.bytes - 1);
     // SAFETY: the area is this process's own argument and environment memory (as the kernel says), which stays
@@ -51,13 +45,8 @@ fn find_area() -> Option<Area> {
     // After the name in parentheses, which may itself hold spaces: field 3 onwards. 48 to 51 are the bounds.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |field: usize| fields.get(field - 3)?.parse::<usize>().ok();
-    let (arg_start, arg_end, env_start, env_end) =
-        (number(48)?, number(49)?, number(50)?, number(51)?);
-    let end = if env_start == arg_end {
-        env_end
-    } else {
-        arg_end
-    };
+    let (arg_start, arg_end, env_start, env_end) = (number(48)?, number(49)?, number(50)?, number(51)?);
+    let end = if env_start == arg_end { env_end } else { arg_end };
     if arg_start == 0 || end <= arg_start + 1 {
         return None;
     }
@@ -70,10 +59,7 @@ fn find_area() -> Option<Area> {
             std::env::set_var(name, value);
         }
     }
-    Some(Area {
-        start: arg_start,
-        bytes: end - arg_start,
-    })
+    Some(Area { start: arg_start, bytes: end - arg_start })
 }
 
 /// Removes a variable from the environment.
@@ -90,8 +76,6 @@ pub fn remove_variable(name: &str) -> io::Result<()> {
 fn one_thread() -> io::Result<()> {
     match crate::fork::threads()?.len() {
         1 => Ok(()),
-        threads => Err(io::Error::other(format!(
-            "this process has {threads} threads, and only one may be there"
-        ))),
+        threads => Err(io::Error::other(format!("this process has {threads} threads, and only one may be there"))),
     }
 }

@@ -12,13 +12,7 @@ pub fn client_id(host: &str, driver_pid: u32, pid: u32, job: &str) -> String {
     let host = cut(host, MAX_HOST_BYTES);
     let id: String = format!("gd1/{host}/{driver_pid}/{pid}/{job}")
         .chars()
-        .map(|c| {
-            if c.is_whitespace() || c.is_control() {
-                '_'
-            } else {
-                c
-            }
-        })
+        .map(|c| if c.is_whitespace() || c.is_control() { '_' } else { c })
         .collect();
     cut(&id, MAX_BYTES).to_owned()
 }
@@ -37,20 +31,12 @@ mod tests {
 
     #[test]
     fn it_names_host_driver_process_and_job() {
-        assert_eq!(
-            client_id("web1", 10, 20, "app::Image::scale"),
-            "gd1/web1/10/20/app::Image::scale"
-        );
+        assert_eq!(client_id("web1", 10, 20, "app::Image::scale"), "gd1/web1/10/20/app::Image::scale");
     }
 
     #[test]
     fn it_has_no_space_and_fits_what_a_job_server_keeps() {
-        let id = client_id(
-            &"h".repeat(100),
-            1,
-            2,
-            &format!("a b\tc{}", "ü".repeat(100)),
-        );
+        let id = client_id(&"h".repeat(100), 1, 2, &format!("a b\tc{}", "ü".repeat(100)));
         assert!(id.len() <= MAX_BYTES, "{}", id.len());
         assert!(!id.contains(char::is_whitespace));
         assert!(id.starts_with(&format!("gd1/{}/1/2/a_b_c", "h".repeat(32))));

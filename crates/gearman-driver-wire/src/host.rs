@@ -62,6 +62,9 @@ pub struct Load {
     pub lifeline: String,
     /// Path of the scoreboard: opened for reading and writing.
     pub scoreboard: String,
+    /// The level of the driver's log: records below it need not be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loglevel: Option<String>,
     /// The job servers: `host:port[,host:port]`.
     pub server: String,
     /// Where workers are looked for.
@@ -184,19 +187,10 @@ impl Lines {
     ///
     /// # Errors
     /// When the line is too long, or is no message.
-    pub fn next_message<M: for<'de> Deserialize<'de>>(
-        &mut self,
-    ) -> Result<Option<M>, MessageError> {
-        let Some(at) = self.buffer[self.searched..]
-            .iter()
-            .position(|b| *b == b'\n')
-        else {
+    pub fn next_message<M: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<M>, MessageError> {
+        let Some(at) = self.buffer[self.searched..].iter().position(|b| *b == b'\n') else {
             self.searched = self.buffer.len();
-            return if self.buffer.len() > MAX_LINE_BYTES {
-                Err(MessageError::TooLong)
-            } else {
-                Ok(None)
-            };
+            return if self.buffer.len() > MAX_LINE_BYTES { Err(MessageError::TooLong) } else { Ok(None) };
         };
         let end = self.searched + at;
         self.searched = 0;
@@ -224,11 +218,7 @@ mod tests {
             stderr: "/r/7.err".into(),
         };
         insta::assert_snapshot!(String::from_utf8(encode(&spawn)).unwrap(), @r#"{"type":"spawn","process":7,"job":"app::Image::scale","slot":3,"stdout":"/r/7.out","stderr":"/r/7.err"}"#);
-        let exited = FromHost::Exited {
-            process: 7,
-            code: None,
-            signal: Some(9),
-        };
+        let exited = FromHost::Exited { process: 7, code: None, signal: Some(9) };
         insta::assert_snapshot!(String::from_utf8(encode(&exited)).unwrap(), @r#"{"type":"exited","process":7,"signal":9}"#);
     }
 
@@ -236,10 +226,7 @@ mod tests {
     fn unknown_fields_are_ignored_so_that_messages_can_grow() {
         let mut lines = Lines::default();
         lines.push(b"{\"type\":\"spawned\",\"process\":1,\"pid\":2,\"new\":true}\n");
-        assert_eq!(
-            lines.next_message().unwrap(),
-            Some(FromHost::Spawned { process: 1, pid: 2 })
-        );
+        assert_eq!(lines.next_message().unwrap(), Some(FromHost::Spawned { process: 1, pid: 2 }));
     }
 
     #[test]

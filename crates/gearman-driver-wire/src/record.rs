@@ -30,13 +30,7 @@ pub fn encode(level: &str, handle: Option<&str>, target: &str, message: &str) ->
     line.push_str(level);
     for word in [handle.unwrap_or("-"), target] {
         line.push(' ');
-        line.extend(word.chars().map(|c| {
-            if c.is_whitespace() || c.is_control() {
-                '_'
-            } else {
-                c
-            }
-        }));
+        line.extend(word.chars().map(|c| if c.is_whitespace() || c.is_control() { '_' } else { c }));
     }
     line.push(' ');
     for c in message.chars() {
@@ -55,18 +49,11 @@ pub fn encode(level: &str, handle: Option<&str>, target: &str, message: &str) ->
 #[must_use]
 pub fn decode(line: &str) -> Option<Record<'_>> {
     let mut words = line.strip_prefix(char::from(MARK))?.splitn(4, ' ');
-    let level = words
-        .next()
-        .filter(|l| matches!(*l, "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR"))?;
+    let level = words.next().filter(|l| matches!(*l, "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR"))?;
     let handle = words.next()?;
     let target = words.next()?;
     let message = unescape(words.next()?);
-    Some(Record {
-        level,
-        handle: (handle != "-").then_some(handle),
-        target,
-        message,
-    })
+    Some(Record { level, handle: (handle != "-").then_some(handle), target, message })
 }
 
 fn unescape(text: &str) -> Cow<'_, str> {

@@ -7,6 +7,16 @@
 /// The environment variable that names the role and its descriptor.
 pub const ROLE_VARIABLE: &str = "GEARMAN_DRIVER_ROLE";
 
+/// An environment variable that does nothing but take room: a process's title is written over its arguments and
+/// environment, and under an empty environment that would be a few bytes.
+pub const PADDING_VARIABLE: &str = "GEARMAN_DRIVER_ROLE_PADDING";
+
+/// The value of [`PADDING_VARIABLE`].
+#[must_use]
+pub fn padding() -> String {
+    "-".repeat(1024)
+}
+
 /// A role that an executable can be started in, besides that of the supervisor (no variable).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -19,9 +29,7 @@ pub enum Role {
 
 /// The value of [`ROLE_VARIABLE`] is none that a supervisor sets.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "{ROLE_VARIABLE} is {value:?}, which no gearman-driver sets (it would be `host 0`): unset it"
-)]
+#[error("{ROLE_VARIABLE} is {value:?}, which no gearman-driver sets (it would be `host 0`): unset it")]
 pub struct RoleError {
     value: String,
 }
@@ -32,9 +40,7 @@ impl Role {
     /// # Errors
     /// When the value is not a role with a descriptor's number.
     pub fn parse(value: &str) -> Result<Self, RoleError> {
-        let refused = || RoleError {
-            value: value.chars().take(80).collect(),
-        };
+        let refused = || RoleError { value: value.chars().take(80).collect() };
         match value.split_once(' ') {
             Some(("host", fd)) => {
                 let socket = fd.parse().ok().filter(|fd| *fd >= 0).ok_or_else(refused)?;

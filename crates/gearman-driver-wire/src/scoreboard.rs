@@ -68,15 +68,9 @@ pub struct TextPlace {
 }
 
 /// The last error message.
-pub const MESSAGE: TextPlace = TextPlace {
-    at: at::MESSAGE,
-    capacity: MESSAGE_BYTES,
-};
+pub const MESSAGE: TextPlace = TextPlace { at: at::MESSAGE, capacity: MESSAGE_BYTES };
 /// The handle of the job in hand.
-pub const HANDLE: TextPlace = TextPlace {
-    at: at::HANDLE,
-    capacity: HANDLE_BYTES,
-};
+pub const HANDLE: TextPlace = TextPlace { at: at::HANDLE, capacity: HANDLE_BYTES };
 
 impl TextPlace {
     /// Offset of the length of the `n`-th text.
@@ -177,9 +171,7 @@ impl Slot {
         let pid = u32::try_from(word(at::PID)).ok().filter(|pid| *pid != 0)?;
         let text = |place: TextPlace| {
             let n = word(place.at);
-            let length = usize::try_from(word(place.length_at(n)))
-                .unwrap_or(usize::MAX)
-                .min(place.capacity);
+            let length = usize::try_from(word(place.length_at(n))).unwrap_or(usize::MAX).min(place.capacity);
             let start = place.bytes_at(n);
             String::from_utf8_lossy(&bytes[start..start + length]).into_owned()
         };
@@ -222,10 +214,7 @@ mod tests {
 
     #[test]
     fn service_times_fall_into_powers_of_two() {
-        assert_eq!(
-            [0, 1, 2, 3, 4, 1023, 1024].map(bucket),
-            [0, 1, 2, 2, 3, 10, 11]
-        );
+        assert_eq!([0, 1, 2, 3, 4, 1023, 1024].map(bucket), [0, 1, 2, 2, 3, 10, 11]);
         assert_eq!(bucket(u64::MAX), HISTOGRAM - 1);
     }
 

@@ -1,1 +1,16 @@
-//! A real gearmand for tests: each on its own free port, ended by PID.
+//! A real gearmand for tests, and waiting for conditions instead of sleeping.
+//!
+//! [`Gearmand`] starts the job server that users have, one per test on its own port, and ends it by its PID.
+//! [`eventually`] polls for a condition under a deadline. What a test says to the job server beyond the admin text
+//! is left to the crate under test.
+
+mod admin;
+mod gearmand;
+mod ports;
+mod spawn;
+mod wait;
+
+pub use admin::StatusLine;
+pub use gearmand::Gearmand;
+pub use ports::free_port;
+pub use wait::{eventually, eventually_or};

@@ -1,0 +1,91 @@
+//! Measures gearman-driver next to others, on one machine and in one go. `README.md` says how to read it.
+//!
+//! This file decides the command line only; each measurement has its module. The hidden subcommand
+//! `worker-farm` is our side: a driver program of its own, started by the measurements.
+
+mod c_worker;
+#[cfg(feature = "driver")]
+mod farm;
+mod idle;
+mod machine;
+mod pipeline;
+mod recover;
+mod side;
+mod spawn;
+mod stats;
+mod throughput;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures gearman-driver on this machine, with a gearmand of its own.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Jobs a second and CPU per job, in interleaved pairs with a C worker over libgearman.
+    Throughput(throughput::Options),
+    /// The time from the driver's start until all its processes are registered with the job server.
+    Spawn(spawn::Options),
+    /// The time from a worker's death until its replacement is registered.
+    Recover(recover::Options),
+    /// What the driver costs while its workers have nothing to do.
+    Idle(idle::Options),
+    /// A driver with one job that echoes: what the measurements start as our side.
+    #[cfg(feature = "driver")]
+    #[command(hide = true)]
+    WorkerFarm(farm::Options),
+}
+
+/// Why there is no result: a sentence for the person who measures.
+#[derive(Debug)]
+struct Failure(String);
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Throughput(options) => throughput::run(&options),
+        Command::Spawn(options) => spawn::run(&options),
+        Command::Recover(options) => recover::run(&options),
+        Command::Idle(options) => idle::run(&options),
+        // Also reached in the driver's host role, which is this program started again.
+        #[cfg(feature = "driver")]
+        Command::WorkerFarm(options) => return farm::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}
