@@ -125,7 +125,7 @@ fn nanoseconds(
             .filter(|_| digits <= 18)
             .ok_or_else(too_fine)?;
         let scaled = fraction.parse::<u128>().map_err(|_| too_fine())? * unit;
-        if scaled % scale != 0 {
+        if !scaled.is_multiple_of(scale) {
             return Err(too_fine());
         }
         scaled / scale
@@ -171,7 +171,7 @@ impl fmt::Display for DisplayDuration {
         let whole = UNITS
             .iter()
             .filter(|(name, _)| *name != "ms" || nanos < 1_000_000_000)
-            .find(|(_, unit)| nanos % u128::from(*unit) == 0);
+            .find(|(_, unit)| nanos.is_multiple_of(u128::from(*unit)));
         match whole {
             Some((name, unit)) => f.pad(&format!("{}{name}", nanos / u128::from(*unit))),
             None => {

@@ -6,7 +6,7 @@
 //! | letter | becomes |
 //! | --- | --- |
 //! | `%d` | the record's time, `yyyy/MM/dd HH:mm:ss` |
-//! | `%d{FORMAT}` | the time in Log4perl's (SimpleDateFormat's) letters, see [`date`](self) below |
+//! | `%d{FORMAT}` | the time in Log4perl's (SimpleDateFormat's) letters, see below |
 //! | `%p` | the level |
 //! | `%m` | the message; `%m{chomp}` without a newline at its end |
 //! | `%c` | the category; `%c{2}` only its last two parts |

@@ -1,6 +1,6 @@
 //! All decisions of gearman-driver: configuration, limits, scaling, the manager, layouts. No I/O, no clock.
 
-// pub mod config;
+pub mod config;
 pub mod duration;
 pub mod layout;
 pub mod level;
