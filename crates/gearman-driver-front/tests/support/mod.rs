@@ -1,6 +1,9 @@
 //! A driver without processes: the real manager, whose effects come true at once.
 
-#![expect(clippy::unwrap_used, reason = "a test should fail where its support does")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test should fail where its support does"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
