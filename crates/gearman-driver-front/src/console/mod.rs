@@ -24,6 +24,7 @@ pub mod transcript;
 
 pub use commands::{Action, Call, Command, CommandError, Commands, NameTaken};
 pub use server::{MAX_CONNECTIONS, serve};
+pub use session::session;
 
 /// The longest line that is read, without its end.
 pub const MAX_LINE: usize = 8 * 1024;

@@ -25,7 +25,10 @@ enum Next {
 }
 
 /// Talks to one client until either side closes.
-pub(super) async fn session<S>(mut stream: S, handle: Handle, commands: &Commands) -> io::Result<()>
+///
+/// # Errors
+/// When the connection breaks, or the client has taken nothing for 30 s.
+pub async fn session<S>(mut stream: S, handle: Handle, commands: &Commands) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -1,4 +1,4 @@
-//! The commands: one file each, one line each in [`BUILT_IN`]. Help, documentation and the test over all commands
+//! The commands: one file each, one line each in `BUILT_IN`. Help, documentation and the test over all commands
 //! follow from the registry.
 
 mod help;

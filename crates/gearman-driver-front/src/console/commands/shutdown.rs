@@ -15,6 +15,10 @@ impl Command for Shutdown {
         "Ends the driver: all processes finish their jobs first"
     }
 
+    fn details(&self) -> &[&str] {
+        &["It is answered at once, and the connection is closed."]
+    }
+
     fn examples(&self) -> &[&str] {
         &["shutdown"]
     }
