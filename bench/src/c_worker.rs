@@ -33,19 +33,13 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
     } else {
         ""
     };
-    Err(Failure::new(format!(
-        "the C worker can't be compiled:\n{}{advice}",
-        said.trim_end()
-    )))
+    Err(Failure::new(format!("the C worker can't be compiled:\n{}{advice}", said.trim_end())))
 }
 
 /// The directory of our own executable: in cargo's target directory, wherever that is.
 fn target_directory() -> Result<PathBuf, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|error| Failure::new(format!("where is this program? {error}")))?;
-    own.parent()
-        .map(Path::to_path_buf)
-        .ok_or_else(|| Failure::new(format!("{} has no directory", own.display())))
+    let own = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
+    own.parent().map(Path::to_path_buf).ok_or_else(|| Failure::new(format!("{} has no directory", own.display())))
 }
 
 fn is_newer(file: &Path, than: &Path) -> bool {

@@ -31,9 +31,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let log = logs.path().join("driver.log");
     let mut side = Side::ours(&gearmand, processes, options.interval, &log)?;
     side.wait_until_ready(&gearmand)?;
-    let driver = side
-        .driver_pid()
-        .ok_or_else(|| Failure::new("no driver on our side"))?;
+    let driver = side.driver_pid().ok_or_else(|| Failure::new("no driver on our side"))?;
     let workers = side.worker_pids(&gearmand);
     // What the start left to do is not idleness.
     thread::sleep(Duration::from_secs(2));
@@ -50,11 +48,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
          | --: | --: | --: | --: |\n\
          | {processes} | {driver_used:.2} % | {workers_used:.2} % | {memory:.1} MiB |"
     );
-    println!(
-        "\nOver {} s, interval {} s. {}.",
-        options.seconds,
-        options.interval,
-        machine::describe(&gearmand)
-    );
+    println!("\nOver {} s, interval {} s. {}.", options.seconds, options.interval, machine::describe(&gearmand));
     Ok(())
 }

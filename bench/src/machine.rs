@@ -15,8 +15,5 @@ pub(crate) fn describe(gearmand: &Gearmand) -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let version = gearmand.admin("version").join(" ");
     let version = version.trim_start_matches("OK ").trim();
-    format!(
-        "{cpu}, {cores} cores, Linux {}, gearmand {version}",
-        kernel.trim()
-    )
+    format!("{cpu}, {cores} cores, Linux {}, gearmand {version}", kernel.trim())
 }

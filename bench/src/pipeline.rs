@@ -44,12 +44,8 @@ pub(crate) struct Answered {
 impl Load<'_> {
     /// Submits until the time is over and the last job has been answered.
     pub(crate) fn run(&self) -> Result<Answered, Failure> {
-        self.exchange().map_err(|error| {
-            Failure::new(format!(
-                "the client of {} at {}: {error}",
-                self.function, self.server
-            ))
-        })
+        self.exchange()
+            .map_err(|error| Failure::new(format!("the client of {} at {}: {error}", self.function, self.server)))
     }
 
     fn exchange(&self) -> io::Result<Answered> {
@@ -95,10 +91,7 @@ impl Load<'_> {
             }
         }
         // The loop ends only after `per_second` is set: until then each answer submits the next job.
-        Ok(Answered {
-            per_second: per_second.unwrap_or(f64::NAN),
-            total,
-        })
+        Ok(Answered { per_second: per_second.unwrap_or(f64::NAN), total })
     }
 }
 
@@ -111,10 +104,7 @@ fn is_answer(packet: &Packet, workload: &[u8]) -> io::Result<bool> {
             if result == workload {
                 Ok(true)
             } else {
-                Err(invalid(format!(
-                    "a job of {} bytes came back as {result:?}",
-                    workload.len()
-                )))
+                Err(invalid(format!("a job of {} bytes came back as {result:?}", workload.len())))
             }
         }
         other => Err(invalid(format!("{} instead of a result", other.name()))),
@@ -131,11 +121,7 @@ mod tests {
     use gearman_protocol::Magic;
 
     fn packet(kind: PacketType, body: &[u8]) -> Packet {
-        Packet {
-            magic: Magic::Response,
-            kind,
-            body: body.to_vec(),
-        }
+        Packet { magic: Magic::Response, kind, body: body.to_vec() }
     }
 
     #[test]
@@ -157,11 +143,6 @@ mod tests {
             warm_up: Duration::ZERO,
             duration: Duration::ZERO,
         };
-        assert!(
-            load.run()
-                .unwrap_err()
-                .0
-                .starts_with("the client of f at 127.0.0.1:1: ")
-        );
+        assert!(load.run().unwrap_err().0.starts_with("the client of f at 127.0.0.1:1: "));
     }
 }

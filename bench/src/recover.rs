@@ -43,8 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     for _ in 0..options.kills {
         thread::sleep(Duration::from_millis(options.pause));
         let victim = alive.remove(0);
-        let raw = i32::try_from(victim)
-            .map_err(|_| Failure::new(format!("{victim} is no process of this machine")))?;
+        let raw = i32::try_from(victim).map_err(|_| Failure::new(format!("{victim} is no process of this machine")))?;
         let death = Instant::now();
         kill(Pid::from_raw(raw), Signal::SIGKILL)
             .map_err(|error| Failure::new(format!("killing worker {victim}: {error}")))?;
@@ -61,12 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         percentile(&milliseconds, 99),
         percentile(&milliseconds, 100)
     );
-    println!(
-        "\n{} deaths, {} processes. {}.",
-        options.kills,
-        options.processes,
-        machine::describe(&gearmand)
-    );
+    println!("\n{} deaths, {} processes. {}.", options.kills, options.processes, machine::describe(&gearmand));
     Ok(())
 }
 
@@ -80,17 +74,11 @@ fn wait_for_replacement(
 ) -> Result<u32, Failure> {
     loop {
         let listed = side.worker_pids(gearmand);
-        if let Some(new) = listed
-            .iter()
-            .find(|pid| **pid != victim && !alive.contains(pid))
-        {
+        if let Some(new) = listed.iter().find(|pid| **pid != victim && !alive.contains(pid)) {
             return Ok(*new);
         }
         if death.elapsed() > PATIENCE {
-            return Err(Failure::new(format!(
-                "worker {victim} has no replacement after {} s",
-                PATIENCE.as_secs()
-            )));
+            return Err(Failure::new(format!("worker {victim} has no replacement after {} s", PATIENCE.as_secs())));
         }
         thread::sleep(Duration::from_micros(500));
     }

@@ -45,12 +45,7 @@ enum Kind {
 
 impl Side {
     /// `processes` times the C worker.
-    pub(crate) fn c(
-        program: &Path,
-        gearmand: &Gearmand,
-        function: &str,
-        processes: usize,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn c(program: &Path, gearmand: &Gearmand, function: &str, processes: usize) -> Result<Self, Failure> {
         let mut side = Self::new("C worker", function, processes, Kind::Workers);
         for _ in 0..processes {
             let mut command = command_that_dies_with_us(program);
@@ -69,13 +64,7 @@ impl Side {
         interval_seconds: u64,
         log: &Path,
     ) -> Result<Self, Failure> {
-        if !cfg!(feature = "driver") {
-            return Err(Failure::new(
-                "this program was built without the driver: cargo run --release -p bench --features driver",
-            ));
-        }
-        let own = std::env::current_exe()
-            .map_err(|error| Failure::new(format!("where is this program? {error}")))?;
+        let own = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
         let mut side = Self::new("gearman-driver", OUR_FUNCTION, processes, Kind::Driver);
         let mut command = command_that_dies_with_us(&own);
         command
@@ -124,9 +113,7 @@ impl Side {
         let program = command.get_program().to_string_lossy().into_owned();
         // Our own standard output is for results.
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command
-            .spawn()
-            .map_err(|error| Failure::new(format!("{}: {program}: {error}", self.name)))?;
+        let child = command.spawn().map_err(|error| Failure::new(format!("{}: {program}: {error}", self.name)))?;
         self.children.push(child);
         Ok(())
     }
@@ -181,10 +168,7 @@ impl Side {
 
     /// The PID of the driver, where this side has one.
     pub(crate) fn driver_pid(&self) -> Option<u32> {
-        let driver = self
-            .children
-            .first()
-            .filter(|_| self.kind == Kind::Driver)?;
+        let driver = self.children.first().filter(|_| self.kind == Kind::Driver)?;
         Some(driver.id())
     }
 }
@@ -208,11 +192,7 @@ impl Drop for Side {
         }
         for child in &mut self.children {
             if matches!(child.try_wait(), Ok(None)) {
-                eprintln!(
-                    "bench: {}: process {} did not end on TERM; killed",
-                    self.name,
-                    child.id()
-                );
+                eprintln!("bench: {}: process {} did not end on TERM; killed", self.name, child.id());
                 let _ = child.kill();
                 let _ = child.wait();
             }
@@ -257,10 +237,7 @@ mod tests {
 
     #[test]
     fn the_pid_is_the_fourth_part_of_a_client_id() {
-        assert_eq!(
-            pid_in_client_id("gd1/host/10/42/bench::farm::Echo::echo"),
-            Some(42)
-        );
+        assert_eq!(pid_in_client_id("gd1/host/10/42/bench::farm::Echo::echo"), Some(42));
         assert_eq!(pid_in_client_id("-"), None);
         assert_eq!(pid_in_client_id("gd1/host/10"), None);
     }
@@ -274,10 +251,7 @@ mod tests {
         assert!(side.worker_pids(&gearmand).is_empty());
         drop(side);
         gearman_testkit::eventually("no worker is left", Duration::from_secs(5), || {
-            gearmand
-                .status_of("f")
-                .is_none_or(|row| row.workers == 0)
-                .then_some(())
+            gearmand.status_of("f").is_none_or(|row| row.workers == 0).then_some(())
         });
     }
 

@@ -33,10 +33,9 @@ struct Peer {
 
 fn parse_peer(text: &str) -> Result<Peer, String> {
     match text.split_once('=') {
-        Some((name, shell)) if !name.is_empty() && !shell.is_empty() => Ok(Peer {
-            name: name.to_owned(),
-            shell: shell.to_owned(),
-        }),
+        Some((name, shell)) if !name.is_empty() && !shell.is_empty() => {
+            Ok(Peer { name: name.to_owned(), shell: shell.to_owned() })
+        }
         _ => Err("expected NAME=COMMAND".to_owned()),
     }
 }
@@ -49,9 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     println!("| who | {processes} processes registered after | range |\n| --- | --: | --: |");
     if !options.peers_only {
         let log = logs.path().join("driver.log");
-        let row = times(options, &gearmand, || {
-            Side::ours(&gearmand, processes, 5, &log)
-        })?;
+        let row = times(options, &gearmand, || Side::ours(&gearmand, processes, 5, &log))?;
         println!("{row}");
     }
     for (at, peer) in options.peers.iter().enumerate() {
@@ -59,19 +56,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         let start = || Side::peer(&peer.name, &peer.shell, &gearmand, &function, processes);
         println!("{}", times(options, &gearmand, start)?);
     }
-    println!(
-        "\nMedian of {} starts. {}.",
-        options.runs,
-        machine::describe(&gearmand)
-    );
+    println!("\nMedian of {} starts. {}.", options.runs, machine::describe(&gearmand));
     Ok(())
 }
 
-fn times(
-    options: &Options,
-    gearmand: &Gearmand,
-    start: impl Fn() -> Result<Side, Failure>,
-) -> Result<String, Failure> {
+fn times(options: &Options, gearmand: &Gearmand, start: impl Fn() -> Result<Side, Failure>) -> Result<String, Failure> {
     let mut seconds = Vec::new();
     let mut name = String::new();
     for _ in 0..options.runs {
@@ -84,19 +73,11 @@ fn times(
         gearman_testkit::eventually(
             "the job server to forget the last run",
             std::time::Duration::from_secs(20),
-            || {
-                gearmand
-                    .status_of(&function)
-                    .is_none_or(|row| row.workers == 0)
-                    .then_some(())
-            },
+            || gearmand.status_of(&function).is_none_or(|row| row.workers == 0).then_some(()),
         );
     }
     let (least, most) = range(&seconds);
-    Ok(format!(
-        "| {name} | {:.3} s | {least:.3}–{most:.3} s |",
-        median(&seconds)
-    ))
+    Ok(format!("| {name} | {:.3} s | {least:.3}–{most:.3} s |", median(&seconds)))
 }
 
 #[cfg(test)]
@@ -107,10 +88,7 @@ mod tests {
     fn a_peer_is_a_name_and_a_command() {
         assert_eq!(
             parse_peer("perl=FOO=1 ./run {port}").unwrap(),
-            Peer {
-                name: "perl".into(),
-                shell: "FOO=1 ./run {port}".into()
-            }
+            Peer { name: "perl".into(), shell: "FOO=1 ./run {port}".into() }
         );
         for wrong in ["", "perl", "=x", "perl="] {
             assert!(parse_peer(wrong).is_err(), "{wrong}");

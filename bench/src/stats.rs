@@ -16,10 +16,7 @@ pub(crate) fn median(sample: &[f64]) -> f64 {
 pub(crate) fn percentile(sample: &[f64], percent: usize) -> f64 {
     let sorted = sorted(sample);
     let rank = (sorted.len() * percent).div_ceil(100);
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or(f64::NAN)
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
 /// The smallest and the largest value.

@@ -54,18 +54,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| Failure::new(format!("--seconds {}: not a duration", options.seconds)))?;
     if options.processes.contains(&0) {
-        return Err(Failure::new(
-            "--processes 0: at least one process has to work",
-        ));
+        return Err(Failure::new("--processes 0: at least one process has to work"));
     }
     let c_worker = c_worker::build()?;
     let gearmand = Gearmand::start();
     let logs = tempfile::tempdir().map_err(|error| Failure::new(error.to_string()))?;
-    let ours = if options.noise {
-        "C worker again"
-    } else {
-        "gearman-driver"
-    };
+    let ours = if options.noise { "C worker again" } else { "gearman-driver" };
     println!("{}", header(ours));
     for &processes in &options.processes {
         let mut theirs = Side::c(&c_worker, &gearmand, "echo_c", processes)?;
@@ -100,12 +94,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn measure(
-    side: &Side,
-    gearmand: &Gearmand,
-    options: &Options,
-    duration: Duration,
-) -> Result<Run, Failure> {
+fn measure(side: &Side, gearmand: &Gearmand, options: &Options, duration: Duration) -> Result<Run, Failure> {
     let workers = side.worker_pids(gearmand);
     let driver: Vec<u32> = side.driver_pid().into_iter().collect();
     let load = Load {
@@ -158,11 +147,7 @@ impl Pairs {
 
     /// The median of the pairs' ratios, ours to theirs, and their range.
     fn ratio(&self, what: impl Fn(&Run) -> f64) -> String {
-        let ratios: Vec<f64> = self
-            .0
-            .iter()
-            .map(|(theirs, ours)| what(ours) / what(theirs))
-            .collect();
+        let ratios: Vec<f64> = self.0.iter().map(|(theirs, ours)| what(ours) / what(theirs)).collect();
         let (least, most) = range(&ratios);
         format!("**{:.2}** ({least:.2}–{most:.2})", median(&ratios))
     }
@@ -173,11 +158,7 @@ mod tests {
     use super::*;
 
     fn one(jobs_per_second: f64, worker_us_per_job: f64) -> Run {
-        Run {
-            jobs_per_second,
-            worker_us_per_job,
-            driver_us_per_job: 0.0,
-        }
+        Run { jobs_per_second, worker_us_per_job, driver_us_per_job: 0.0 }
     }
 
     #[test]

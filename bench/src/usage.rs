@@ -21,8 +21,8 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration, Failure> {
                 return Err(Failure::new(format!("{}: {error}", file.display())));
             }
         };
-        nanoseconds += on_cpu(&text)
-            .ok_or_else(|| Failure::new(format!("{}: unexpected: {text:?}", file.display())))?;
+        nanoseconds +=
+            on_cpu(&text).ok_or_else(|| Failure::new(format!("{}: unexpected: {text:?}", file.display())))?;
     }
     Ok(Duration::from_nanos(nanoseconds))
 }
@@ -41,15 +41,12 @@ fn on_cpu(schedstat: &str) -> Option<u64> {
 /// common with others.
 pub(crate) fn pss_kib(pid: u32) -> Result<u64, Failure> {
     let file = format!("/proc/{pid}/smaps_rollup");
-    let text =
-        fs::read_to_string(&file).map_err(|error| Failure::new(format!("{file}: {error}")))?;
+    let text = fs::read_to_string(&file).map_err(|error| Failure::new(format!("{file}: {error}")))?;
     pss(&text).ok_or_else(|| Failure::new(format!("{file}: no Pss in it")))
 }
 
 fn pss(smaps_rollup: &str) -> Option<u64> {
-    let rest = smaps_rollup
-        .lines()
-        .find_map(|line| line.strip_prefix("Pss:"))?;
+    let rest = smaps_rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     rest.split_whitespace().next()?.parse().ok()
 }
 
@@ -61,10 +58,7 @@ mod tests {
     fn the_kernels_files_are_read() {
         assert_eq!(on_cpu("123456 78 9\n"), Some(123_456));
         assert_eq!(on_cpu(""), None);
-        assert_eq!(
-            pss("Rss:  9 kB\nPss:            1204 kB\nPss_Dirty: 1 kB\n"),
-            Some(1204)
-        );
+        assert_eq!(pss("Rss:  9 kB\nPss:            1204 kB\nPss_Dirty: 1 kB\n"), Some(1204));
         assert_eq!(pss("Rss: 9 kB\n"), None);
     }
 

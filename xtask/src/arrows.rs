@@ -24,17 +24,11 @@ const ORDER: &[&str] = &[
 ];
 
 /// Crates that use none of ours: what they know must hold without the rest.
-const ALONE: &[&str] = &[
-    "gearman-driver-core",
-    "gearman-driver-wire",
-    "gearman-protocol",
-];
+const ALONE: &[&str] = &["gearman-driver-core", "gearman-driver-wire", "gearman-protocol"];
 
 /// Pairs that must not know each other, in either direction.
-const STRANGERS: &[(&str, &str)] = &[
-    ("gearman-driver-supervisor", "gearman-driver-worker"),
-    ("gearman-driver-front", "gearman-driver-worker"),
-];
+const STRANGERS: &[(&str, &str)] =
+    &[("gearman-driver-supervisor", "gearman-driver-worker"), ("gearman-driver-front", "gearman-driver-worker")];
 
 /// Programs of the workspace: they use what they like, and nobody uses them.
 const PROGRAMS: &[&str] = &["bench", "convert", "e2e", "xtask"];
@@ -57,20 +51,12 @@ struct Use {
 
 /// The task: reads the workspace, fails when an arrow turns.
 pub(crate) fn task() -> Result<(), Failure> {
-    let metadata = output(&mut cargo(&[
-        "metadata",
-        "--no-deps",
-        "--format-version",
-        "1",
-    ]))?;
+    let metadata = output(&mut cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
     let members = members(&metadata)?;
     let wrong = check(&members);
     if wrong.is_empty() {
         let arrows: usize = members.iter().map(|member| member.uses.len()).sum();
-        println!(
-            "arrows: {} crates, {arrows} dependencies between them, all in order",
-            members.len()
-        );
+        println!("arrows: {} crates, {arrows} dependencies between them, all in order", members.len());
         Ok(())
     } else {
         Err(Failure::new(format!(
@@ -83,11 +69,8 @@ pub(crate) fn task() -> Result<(), Failure> {
 /// Reads the answer of `cargo metadata --no-deps`.
 fn members(metadata: &str) -> Result<Vec<Member>, Failure> {
     let unreadable = |what: &str| Failure::new(format!("cargo metadata: {what}"));
-    let metadata: Value =
-        serde_json::from_str(metadata).map_err(|error| unreadable(&error.to_string()))?;
-    let packages = metadata["packages"]
-        .as_array()
-        .ok_or_else(|| unreadable("no `packages` in it"))?;
+    let metadata: Value = serde_json::from_str(metadata).map_err(|error| unreadable(&error.to_string()))?;
+    let packages = metadata["packages"].as_array().ok_or_else(|| unreadable("no `packages` in it"))?;
     let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
     let ours: Vec<String> = packages.iter().map(name).collect();
     let uses = |package: &Value| {
@@ -96,19 +79,10 @@ fn members(metadata: &str) -> Result<Vec<Member>, Failure> {
             .into_iter()
             .flatten()
             .filter(|dependency| ours.contains(&name(dependency)))
-            .map(|dependency| Use {
-                name: name(dependency),
-                for_tests: dependency["kind"].as_str() == Some("dev"),
-            })
+            .map(|dependency| Use { name: name(dependency), for_tests: dependency["kind"].as_str() == Some("dev") })
             .collect()
     };
-    Ok(packages
-        .iter()
-        .map(|package| Member {
-            name: name(package),
-            uses: uses(package),
-        })
-        .collect())
+    Ok(packages.iter().map(|package| Member { name: name(package), uses: uses(package) }).collect())
 }
 
 /// A sentence for each arrow that turns and each crate that has no place yet.
@@ -116,10 +90,7 @@ fn check(members: &[Member]) -> Vec<String> {
     let mut wrong = Vec::new();
     for member in members {
         if !has_place(&member.name) {
-            wrong.push(format!(
-                "{} has no place in the order: give it one",
-                member.name
-            ));
+            wrong.push(format!("{} has no place in the order: give it one", member.name));
         }
         wrong.extend(member.uses.iter().filter_map(|used| {
             let why = objection(&member.name, used)?;
@@ -130,9 +101,7 @@ fn check(members: &[Member]) -> Vec<String> {
 }
 
 fn has_place(name: &str) -> bool {
-    [ORDER, PROGRAMS, TEST_TOOLS]
-        .iter()
-        .any(|table| table.contains(&name))
+    [ORDER, PROGRAMS, TEST_TOOLS].iter().any(|table| table.contains(&name))
 }
 
 fn objection(from: &str, used: &Use) -> Option<String> {
@@ -168,13 +137,7 @@ mod tests {
     use super::*;
 
     fn wrong(from: &str, to: &str, for_tests: bool) -> Vec<String> {
-        check(&[Member {
-            name: from.into(),
-            uses: vec![Use {
-                name: to.into(),
-                for_tests,
-            }],
-        }])
+        check(&[Member { name: from.into(), uses: vec![Use { name: to.into(), for_tests }] }])
     }
 
     #[test]
@@ -194,12 +157,7 @@ mod tests {
     fn those_who_stand_alone_use_none_of_ours() {
         for alone in ALONE {
             let said = wrong(alone, "gearman-driver-sys", false);
-            assert_eq!(
-                said,
-                [format!(
-                    "{alone} uses gearman-driver-sys: {alone} uses none of ours"
-                )]
-            );
+            assert_eq!(said, [format!("{alone} uses gearman-driver-sys: {alone} uses none of ours")]);
         }
         assert!(!wrong("gearman-driver-wire", "gearman-protocol", false).is_empty());
     }
@@ -224,25 +182,16 @@ mod tests {
 
     #[test]
     fn nobody_uses_a_program_and_everybody_has_a_place() {
+        assert_eq!(wrong("convert", "bench", false), ["convert uses bench: nobody uses a program"]);
         assert_eq!(
-            wrong("convert", "bench", false),
-            ["convert uses bench: nobody uses a program"]
-        );
-        assert_eq!(
-            check(&[Member {
-                name: "newcomer".into(),
-                uses: vec![]
-            }]),
+            check(&[Member { name: "newcomer".into(), uses: vec![] }]),
             ["newcomer has no place in the order: give it one"]
         );
     }
 
     #[test]
     fn the_tables_hold_together() {
-        for name in ALONE
-            .iter()
-            .chain(STRANGERS.iter().flat_map(|(one, other)| [one, other]))
-        {
+        for name in ALONE.iter().chain(STRANGERS.iter().flat_map(|(one, other)| [one, other])) {
             assert!(ORDER.contains(name), "{name}");
         }
     }
@@ -253,21 +202,12 @@ mod tests {
             {"name": "a", "dependencies": [
                 {"name": "b", "kind": null}, {"name": "b", "kind": "dev"}, {"name": "serde", "kind": null}]},
             {"name": "b", "dependencies": []}]}"#;
-        let uses = |for_tests| Use {
-            name: "b".into(),
-            for_tests,
-        };
+        let uses = |for_tests| Use { name: "b".into(), for_tests };
         assert_eq!(
             members(text).unwrap(),
             [
-                Member {
-                    name: "a".into(),
-                    uses: vec![uses(false), uses(true)]
-                },
-                Member {
-                    name: "b".into(),
-                    uses: vec![]
-                }
+                Member { name: "a".into(), uses: vec![uses(false), uses(true)] },
+                Member { name: "b".into(), uses: vec![] }
             ]
         );
         assert!(members("{}").unwrap_err().0.contains("packages"));
@@ -276,13 +216,7 @@ mod tests {
 
     #[test]
     fn this_workspace_is_in_order() {
-        let metadata = output(&mut cargo(&[
-            "metadata",
-            "--no-deps",
-            "--format-version",
-            "1",
-        ]))
-        .unwrap();
+        let metadata = output(&mut cargo(&["metadata", "--no-deps", "--format-version", "1"])).unwrap();
         let members = members(&metadata).unwrap();
         assert!(members.iter().any(|member| member.name == "xtask"));
         assert_eq!(check(&members), Vec::<String>::new());

@@ -26,20 +26,11 @@ impl From<Result<(), Failure>> for Outcome {
 /// The task: every check, then what came of each.
 pub(crate) fn task() -> Result<(), Failure> {
     let mut report = Report::default();
-    report.check("format", || {
-        run(&mut cargo(&["fmt", "--all", "--check"])).into()
-    });
+    report.check("format", || run(&mut cargo(&["fmt", "--all", "--check"])).into());
     report.check("arrows", || arrows::task().into());
     report.check("dependencies explained", || dependencies::check().into());
     report.check("lints", || {
-        let words = [
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ];
+        let words = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
         run(&mut cargo(&words)).into()
     });
     report.check("docs", || {
@@ -69,16 +60,7 @@ fn deny() -> Outcome {
     if !has_cargo_subcommand("deny") {
         return Outcome::Skipped("cargo-deny is not installed (cargo install --locked cargo-deny)");
     }
-    run(&mut cargo(&[
-        "deny",
-        "--workspace",
-        "check",
-        "--hide-inclusion-graph",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
-    .into()
+    run(&mut cargo(&["deny", "--workspace", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"])).into()
 }
 
 /// Some tests write documentation (docs/console.md is a transcript): it must be committed as written.
@@ -86,13 +68,7 @@ fn generated_docs() -> Outcome {
     if output(&mut git(&["rev-parse", "--is-inside-work-tree"])).is_err() {
         return Outcome::Skipped("this is no git checkout");
     }
-    match output(&mut git(&[
-        "status",
-        "--porcelain",
-        "--untracked-files=all",
-        "--",
-        "docs",
-    ])) {
+    match output(&mut git(&["status", "--porcelain", "--untracked-files=all", "--", "docs"])) {
         Err(failure) => Outcome::Failed(failure),
         Ok(changed) if changed.trim().is_empty() => Outcome::Passed,
         Ok(changed) => {
@@ -109,10 +85,7 @@ fn generated_docs() -> Outcome {
 fn git(words: &[&str]) -> Command {
     let mut command = Command::new("git");
     // A checkout that another user owns (root in a container) is fine to read.
-    command
-        .args(["-c", "safe.directory=*"])
-        .args(words)
-        .current_dir(root());
+    command.args(["-c", "safe.directory=*"]).args(words).current_dir(root());
     command
 }
 
@@ -149,11 +122,7 @@ impl Report {
     }
 
     fn outcome(&self) -> Result<(), Failure> {
-        if self.failed.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::new(format!("failed: {}", self.failed.join(", "))))
-        }
+        if self.failed.is_empty() { Ok(()) } else { Err(Failure::new(format!("failed: {}", self.failed.join(", ")))) }
     }
 }
 

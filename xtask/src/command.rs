@@ -54,41 +54,25 @@ pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
 
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Runs the command, its output going where ours goes. Fails unless it ends with code 0.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     announce(command);
-    let status = command
-        .status()
-        .map_err(|error| cannot_start(command, &error))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!(
-            "`{}` failed ({status})",
-            line(command)
-        )))
-    }
+    let status = command.status().map_err(|error| cannot_start(command, &error))?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("`{}` failed ({status})", line(command)))) }
 }
 
 /// What the command prints on standard output, when it ends with code 0.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
-    let output = command
-        .output()
-        .map_err(|error| cannot_start(command, &error))?;
+    let output = command.output().map_err(|error| cannot_start(command, &error))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim();
-        Err(Failure::new(format!(
-            "`{}` failed ({}): {said}",
-            line(command),
-            output.status
-        )))
+        Err(Failure::new(format!("`{}` failed ({}): {said}", line(command), output.status)))
     }
 }
 
@@ -103,11 +87,7 @@ pub(crate) enum Watch {
 
 /// As [`run`], and hands each line of one of the outputs to `see` (without colours) while passing it
 /// on. The result says whether the command ended with code 0.
-pub(crate) fn run_watched(
-    command: &mut Command,
-    watch: Watch,
-    mut see: impl FnMut(&str),
-) -> Result<bool, Failure> {
+pub(crate) fn run_watched(command: &mut Command, watch: Watch, mut see: impl FnMut(&str)) -> Result<bool, Failure> {
     announce(command);
     let on_terminal = match watch {
         Watch::Stdout => io::stdout().is_terminal(),
@@ -120,25 +100,17 @@ pub(crate) fn run_watched(
         Watch::Stdout => command.stdout(Stdio::piped()),
         Watch::Stderr => command.stderr(Stdio::piped()),
     };
-    let mut child = command
-        .spawn()
-        .map_err(|error| cannot_start(command, &error))?;
+    let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
     match watch {
         Watch::Stdout => pass_on(child.stdout.take(), io::stdout(), &mut see),
         Watch::Stderr => pass_on(child.stderr.take(), io::stderr(), &mut see),
     }
     .map_err(|error| Failure::new(format!("reading from `{}`: {error}", line(command))))?;
-    let status = child
-        .wait()
-        .map_err(|error| Failure::new(format!("waiting for `{}`: {error}", line(command))))?;
+    let status = child.wait().map_err(|error| Failure::new(format!("waiting for `{}`: {error}", line(command))))?;
     Ok(status.success())
 }
 
-fn pass_on(
-    from: Option<impl io::Read>,
-    mut to: impl Write,
-    see: &mut impl FnMut(&str),
-) -> io::Result<()> {
+fn pass_on(from: Option<impl io::Read>, mut to: impl Write, see: &mut impl FnMut(&str)) -> io::Result<()> {
     let Some(from) = from else { return Ok(()) };
     let mut from = BufReader::new(from);
     let mut bytes = Vec::new();
@@ -195,10 +167,7 @@ mod tests {
 
     #[test]
     fn colours_are_taken_out_and_nothing_else() {
-        assert_eq!(
-            without_colours("\u{1b}[32;1m     Summary\u{1b}[0m [1s]\n"),
-            "     Summary [1s]\n"
-        );
+        assert_eq!(without_colours("\u{1b}[32;1m     Summary\u{1b}[0m [1s]\n"), "     Summary [1s]\n");
         assert_eq!(without_colours("plain [x] text"), "plain [x] text");
         assert_eq!(without_colours("cut \u{1b}[3"), "cut ");
     }
@@ -206,15 +175,9 @@ mod tests {
     #[test]
     fn a_failing_command_is_named_as_typed() {
         let failure = run(Command::new("/bin/false").arg("--quietly")).unwrap_err();
-        assert!(
-            failure.0.starts_with("`false --quietly` failed"),
-            "{failure}"
-        );
+        assert!(failure.0.starts_with("`false --quietly` failed"), "{failure}");
         let failure = run(&mut Command::new("/no/such/program")).unwrap_err();
-        assert!(
-            failure.0.starts_with("`program` does not start"),
-            "{failure}"
-        );
+        assert!(failure.0.starts_with("`program` does not start"), "{failure}");
     }
 
     #[test]

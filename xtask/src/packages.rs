@@ -48,9 +48,7 @@ const NEEDS: &[Need] = &[
 ];
 
 fn has_libgearman() -> bool {
-    ["/usr/include", "/usr/local/include"]
-        .iter()
-        .any(|dir| Path::new(dir).join("libgearman/gearman.h").is_file())
+    ["/usr/include", "/usr/local/include"].iter().any(|dir| Path::new(dir).join("libgearman/gearman.h").is_file())
 }
 
 /// Installs what is missing, or fails with what to install.
@@ -87,11 +85,7 @@ pub(crate) fn ensure() -> Result<(), Failure> {
         return tell(&self::missing(), &failure.0);
     }
     let left = self::missing();
-    if left.is_empty() {
-        Ok(())
-    } else {
-        tell(&left, "installed, and still not found")
-    }
+    if left.is_empty() { Ok(()) } else { tell(&left, "installed, and still not found") }
 }
 
 fn missing() -> Vec<&'static Need> {

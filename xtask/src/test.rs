@@ -38,18 +38,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            passed,
-            failed,
-            skipped,
-            took,
-        } = self;
+        let Self { passed, failed, skipped, took } = self;
         let seconds = took.as_secs_f64();
-        write!(
-            f,
-            "     Summary [{seconds:>8.3}s] {} tests run: {passed} passed",
-            passed + failed
-        )?;
+        write!(f, "     Summary [{seconds:>8.3}s] {} tests run: {passed} passed", passed + failed)?;
         if *failed > 0 {
             write!(f, ", {failed} failed")?;
         }
@@ -64,23 +55,15 @@ impl fmt::Display for Summary {
 /// A test that timed out or could not be run counts as failed.
 fn counts(line: &str) -> Option<Summary> {
     let line = line.trim();
-    let counts = if let Some(at) = line
-        .find(" tests run: ")
-        .or_else(|| line.find(" test run: "))
-    {
-        line.starts_with("Summary [")
-            .then(|| line[at..].split_once(": "))??
-            .1
+    let counts = if let Some(at) = line.find(" tests run: ").or_else(|| line.find(" test run: ")) {
+        line.starts_with("Summary [").then(|| line[at..].split_once(": "))??.1
     } else {
         line.strip_prefix("test result: ")?.split_once(". ")?.1
     };
     let mut sum = Summary::default();
     for part in counts.split([',', ';', '(']) {
         let mut words = part.split_whitespace();
-        let (Some(number), Some(word)) = (
-            words.next().and_then(|n| n.parse::<u64>().ok()),
-            words.next(),
-        ) else {
+        let (Some(number), Some(word)) = (words.next().and_then(|n| n.parse::<u64>().ok()), words.next()) else {
             continue;
         };
         match word.trim_end_matches(')') {
@@ -105,49 +88,33 @@ pub(crate) fn task() -> Result<(), Failure> {
 pub(crate) fn run_all() -> Result<(Summary, Result<(), Failure>), Failure> {
     packages::ensure()?;
     // Tests start the command and the examples as programs.
-    run(&mut cargo(&[
-        "build",
-        "--workspace",
-        "--bins",
-        "--examples",
-    ]))?;
+    run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
 
     let mut summary = Summary::default();
     let start = Instant::now();
     let nextest = has_cargo_subcommand("nextest");
     let tests = if nextest {
         run_watched(
-            &mut cargo(&[
-                "nextest",
-                "run",
-                "--workspace",
-                "--no-fail-fast",
-                "--no-tests=pass",
-            ]),
+            &mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]),
             Watch::Stderr,
-            |line| summary.see(line),
+            |line| {
+                summary.see(line);
+            },
         )?
     } else {
         eprintln!("xtask: cargo-nextest is not installed; using cargo test");
         run_watched(
-            &mut cargo(&[
-                "test",
-                "--workspace",
-                "--no-fail-fast",
-                "--lib",
-                "--bins",
-                "--tests",
-                "--examples",
-            ]),
+            &mut cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests", "--examples"]),
             Watch::Stdout,
-            |line| summary.see(line),
+            |line| {
+                summary.see(line);
+            },
         )?
     };
-    let doc_tests = run_watched(
-        &mut cargo(&["test", "--workspace", "--no-fail-fast", "--doc"]),
-        Watch::Stdout,
-        |line| summary.see(line),
-    )?;
+    let doc_tests =
+        run_watched(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--doc"]), Watch::Stdout, |line| {
+            summary.see(line);
+        })?;
 
     summary.took = start.elapsed();
     let outcome = match (tests, doc_tests) {
@@ -165,12 +132,7 @@ mod tests {
     use super::*;
 
     fn sum(passed: u64, failed: u64, skipped: u64) -> Summary {
-        Summary {
-            passed,
-            failed,
-            skipped,
-            took: Duration::ZERO,
-        }
+        Summary { passed, failed, skipped, took: Duration::ZERO }
     }
 
     #[test]
@@ -191,13 +153,7 @@ mod tests {
 
     #[test]
     fn other_lines_are_passed_over() {
-        for line in [
-            "",
-            "test a::b ... ok",
-            "Summary",
-            "test result: ",
-            "hello: 3 tests run: no",
-        ] {
+        for line in ["", "test a::b ... ok", "Summary", "test result: ", "hello: 3 tests run: no"] {
             assert_eq!(counts(line), None, "{line}");
         }
     }
@@ -212,9 +168,6 @@ mod tests {
             summary.to_string(),
             "     Summary [   0.000s] 8 tests run: 7 passed, 1 failed, 2 skipped\n7 passed, 1 failed\n"
         );
-        assert_eq!(
-            counts(summary.to_string().lines().next().unwrap()),
-            Some(sum(7, 1, 2))
-        );
+        assert_eq!(counts(summary.to_string().lines().next().unwrap()), Some(sum(7, 1, 2)));
     }
 }

@@ -1,1 +1,16 @@
 //! All decisions of gearman-driver: configuration, limits, scaling, the manager, layouts. No I/O, no clock.
+
+pub mod config;
+pub mod duration;
+pub mod layout;
+pub mod level;
+pub mod suggest;
+
+pub mod job;
+pub mod limits;
+pub mod manager;
+pub mod order;
+pub mod process;
+pub mod scaling;
+pub mod snapshot;
+pub mod time;

@@ -1,1 +1,54 @@
 //! The #[worker] and #[job] attributes of gearman-driver.
+//!
+//! Decides what a worker's impl block means and whether it is well written; every mistake that can be seen in the
+//! source is told here, at its place. It writes no run-time logic: for each `#[job]` method a short function that hands
+//! the method to `gearman_driver_worker::api::call`, for each hook a forwarder, and one registry entry.
+//!
+//! What it writes names `::gearman_driver::__private` only, and needs no `allow`: a crate with `forbid` on lints
+//! compiles.
+
+mod attributes;
+mod cfg;
+mod emit;
+mod hooks;
+mod method;
+mod worker;
+
+use proc_macro::TokenStream;
+use quote::quote;
+
+/// Makes the type of an impl block a worker: its `#[job]` methods become functions, and its methods with the names of
+/// hooks (`new`, `prefix`, `begin`, `end`, `process_name`, `default_attributes`, `override_attributes`,
+/// `process_start`, `process_stop`) override `Gearman::Driver::Worker`'s defaults.
+///
+/// `#[worker(decode = "..", encode = "..")]` names codecs for all its job methods; `decode = ""` on a method opts out.
+///
+/// The worker's path is that of the module in which this impl block stands, and the type's name.
+#[proc_macro_attribute]
+pub fn worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    worker::expand(arguments.into(), &item.into()).into()
+}
+
+/// Makes a method of a [`macro@worker`] impl block a function that clients can call.
+///
+/// | attribute | means | default |
+/// | --- | --- | --- |
+/// | `name = ".."` | registered under this name, after the worker's prefix | the method's |
+/// | `min_processes = N` | never fewer processes | 1 |
+/// | `max_processes = N` | never more processes | 1, or `min_processes` where that is larger |
+/// | `process_group = ".."` | shares its processes with the other methods of the group; bounds once per group | |
+/// | `decode`, `decode = ".."` | the worker's method that makes the argument of the workload | by the argument's type |
+/// | `encode`, `encode = ".."` | the worker's method that makes the answer of the result | by the result's type |
+/// | `exceptions = true` | failures go out as WORK_EXCEPTION | WORK_WARNING and WORK_FAIL |
+#[proc_macro_attribute]
+pub fn job(_: TokenStream, item: TokenStream) -> TokenStream {
+    // A `#[job]` inside a `#[worker]` block is taken away by that, so this one stands elsewhere.
+    let item = proc_macro2::TokenStream::from(item);
+    quote! {
+        #item
+        ::core::compile_error! {
+            "`#[job]` marks a method inside an impl block that carries `#[worker]`; put `#[worker]` on the impl block"
+        }
+    }
+    .into()
+}

@@ -1,1 +1,92 @@
 //! The tokio shell around the manager: event loop, effects, observer, launchers, signals, log.
+//!
+//! # Theory of operation
+//! Every source of news (signals, ended children, hosts, the observer, operators, the clock) sends on one channel.
+//! The event loop takes the news one by one, turns each into an event for the pure
+//! [`Manager`](gearman_driver_core::manager::Manager), and carries out the effects that come back. Nothing in the loop
+//! waits for a job server, a host or a console client. No worker code is loaded here, and nothing is sent per job:
+//! what the processes do is read from the scoreboard when somebody asks.
+
+mod children;
+mod clock;
+mod event_loop;
+mod host;
+mod log;
+mod names;
+mod observer;
+mod output;
+mod perform;
+mod processes;
+mod runtime_dir;
+mod scoreboard;
+mod signals;
+mod unknown_job;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use gearman_driver_core::config::Config;
+use gearman_driver_core::job::JobDeclaration;
+use gearman_protocol::ServerList;
+
+pub use self::event_loop::{check, run};
+pub use self::log::LogError;
+pub use self::unknown_job::UnknownJob;
+
+/// What the supervisor needs to know.
+pub struct Setup {
+    /// The configuration, checked.
+    pub config: Config,
+    /// The job servers of the configuration.
+    pub servers: ServerList,
+    /// How hosts are started.
+    pub host: HostCommand,
+    /// Called when jobs wait for a function that no job has; off the event loop.
+    pub unknown_job: Option<UnknownJobCallback>,
+}
+
+/// See [`Setup::unknown_job`]. The handle steers the driver.
+pub type UnknownJobCallback = Arc<dyn Fn(&gearman_driver_front::Handle, &UnknownJob) + Send + Sync>;
+
+/// How a host is started: this executable again, with the arguments that it was started with.
+#[derive(Debug, Clone)]
+pub struct HostCommand {
+    /// The arguments of this process, its name first.
+    pub arguments: Vec<OsString>,
+}
+
+/// What `check` found.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The jobs of the worker code.
+    pub jobs: Vec<JobDeclaration>,
+    /// What is worth a warning.
+    pub warnings: Vec<String>,
+}
+
+/// The driver could not start, or could not go on. One sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The log file cannot be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The console's port cannot be had.
+    #[error("the console can't listen on {address}: {source}; is another driver running? choose a port with --console-port, 0 turns the console off")]
+    Console {
+        /// Host and port.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A part of the supervisor cannot be set up.
+    #[error("{what} can't be set up: {source}")]
+    Setup {
+        /// Which part.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The manager ended the driver with this message: no host, say.
+    #[error("{0}")]
+    Ended(String),
+}

@@ -1,1 +1,17 @@
-//! The only unsafe code of gearman-driver: fork, signals, shared memory, process titles.
+//! The only unsafe code of gearman-driver: each piece small, with the argument why it is sound.
+//!
+//! - [`fork`]: forking a worker process, only from a process with one thread.
+//! - [`signal`]: handlers that set a flag and write to a pipe, inherited by nobody.
+//! - [`lifeline`]: how a process learns that the supervisor is gone, in the middle of a job too.
+//! - [`shared`]: a slot of shared memory.
+//! - [`title`]: what `ps` shows.
+//! - [`reap`]: waiting for children without losing their PID.
+//! - [`fds`]: descriptors: which are sockets, how many may be open.
+
+pub mod fds;
+pub mod fork;
+pub mod lifeline;
+pub mod reap;
+pub mod shared;
+pub mod signal;
+pub mod title;

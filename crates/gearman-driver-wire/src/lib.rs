@@ -1,1 +1,15 @@
-//! What passes between gearman-driver's processes: host protocol, scoreboard layout, names.
+//! What passes between gearman-driver's processes, in one place that both sides use.
+//!
+//! - [`role`]: how an executable that is started again learns that it is a host.
+//! - [`host`]: the host protocol, newline-delimited JSON (written down in `docs/host-protocol.md`).
+//! - [`scoreboard`]: the layout of the shared memory in which worker processes say what they do.
+//! - [`record`]: how a log record of a worker travels on its standard error.
+//! - [`client_id`]: the name under which a worker process is known to a job server.
+//!
+//! Nothing here does I/O: text and bytes in, values out, and the other way round.
+
+pub mod client_id;
+pub mod host;
+pub mod record;
+pub mod role;
+pub mod scoreboard;

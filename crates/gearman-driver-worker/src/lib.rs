@@ -1,1 +1,11 @@
 //! What runs in a host and in a worker process: registry, job loop, codecs, hooks, fork server.
+
+pub mod api;
+pub mod host;
+mod process;
+
+pub use api::{
+    Answer, Error, Job, JobAttributes, JobClient, JobError, JobLink, JobSpec, Json, LoadError, LoadRequest, Loaded,
+    LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report, RuntimeAttributes, Sent, TestWorker,
+    Worker, WorkerOptions, load,
+};

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::admin::{self, StatusLine};
 use crate::ports::free_port;
 use crate::spawn;
+use crate::wait::eventually_or;
 
 /// How long a start may take on a busy machine before the test fails.
 const START: Duration = Duration::from_secs(20);
@@ -132,9 +133,22 @@ impl Gearmand {
     /// Stops its execution (SIGSTOP): connections are still accepted by the kernel, and nothing answers.
     ///
     /// # Panics
-    /// While it is stopped.
+    /// While it is stopped, and when one of its threads still runs after 10 s.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
+        // The signal is only on its way: a thread that still runs could answer a request sent from now on.
+        let tasks = format!("/proc/{}/task", self.pid());
+        eventually_or(
+            "all threads of gearmand stopped",
+            ANSWER,
+            || {
+                thread_states(&tasks)
+                    .iter()
+                    .all(|&state| state == 'T')
+                    .then_some(())
+            },
+            || format!("{:?}", thread_states(&tasks)),
+        );
     }
 
     /// Lets it go on after [`Gearmand::freeze`] (SIGCONT).
@@ -260,6 +274,23 @@ impl Drop for Gearmand {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The state letter of each thread below this `/proc/PID/task`; `?` where it can't be read.
+fn thread_states(tasks: &str) -> Vec<char> {
+    let Ok(threads) = fs::read_dir(tasks) else {
+        return vec!['?'];
+    };
+    threads
+        .flatten()
+        .map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The name before it is in parentheses, and may hold some itself.
+            stat.rsplit_once(") ")
+                .and_then(|(_, rest)| rest.chars().next())
+                .unwrap_or('?')
+        })
+        .collect()
 }
 
 fn pid_of(child: &Child) -> Pid {

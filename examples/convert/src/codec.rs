@@ -32,10 +32,6 @@ impl Target {
     }
 
     /// Reads an image of any kind that this program knows and writes it as this one.
-    #[cfg_attr(
-        not(any(feature = "driver", test)),
-        allow(dead_code, reason = "only workers convert")
-    )]
     pub(crate) fn convert(self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         let image = decode(bytes)?;
         match self {
@@ -90,10 +86,7 @@ mod tests {
 
     #[test]
     fn results_are_images_of_the_right_kind_and_size() {
-        for (target, format) in [
-            (Target::Jpeg, ImageFormat::Jpeg),
-            (Target::Gif, ImageFormat::Gif),
-        ] {
+        for (target, format) in [(Target::Jpeg, ImageFormat::Jpeg), (Target::Gif, ImageFormat::Gif)] {
             let result = target.convert(&png([10, 200, 30, 255])).unwrap();
             assert_eq!(image::guess_format(&result).unwrap(), format);
             let image = decode(&result).unwrap();
@@ -105,21 +98,14 @@ mod tests {
     fn what_is_transparent_becomes_white_in_a_jpeg() {
         let result = Target::Jpeg.convert(&png([0, 0, 0, 0])).unwrap();
         let image = decode(&result).unwrap().into_rgb8();
-        assert!(
-            image
-                .pixels()
-                .all(|pixel| pixel.0.iter().all(|channel| *channel > 250))
-        );
+        assert!(image.pixels().all(|pixel| pixel.0.iter().all(|channel| *channel > 250)));
     }
 
     #[test]
     fn what_is_no_image_is_refused_in_words() {
         let message = |bytes: &[u8]| Target::Gif.convert(bytes).unwrap_err().to_string();
         assert_eq!(message(b""), "an empty file is no image");
-        assert_eq!(
-            message(b"hello, world"),
-            "no image of a known kind (PNG, JPEG, GIF, BMP)"
-        );
+        assert_eq!(message(b"hello, world"), "no image of a known kind (PNG, JPEG, GIF, BMP)");
         let cut = &png([1, 2, 3, 255])[..40];
         assert!(!message(cut).is_empty());
     }

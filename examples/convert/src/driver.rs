@@ -25,7 +25,6 @@ pub(crate) struct Options {
 }
 
 /// What runs in the child, and in the host that it starts: up to `run()` both do the same.
-#[cfg(feature = "driver")]
 pub(crate) fn run(options: &Options) -> ExitCode {
     gearman_driver::Driver::builder()
         .server(&options.server)
@@ -36,18 +35,6 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         .console_port(options.console_port)
         .logfile(&options.logfile)
         .run()
-}
-
-/// Stands in where this program was built without its workers.
-#[cfg(not(feature = "driver"))]
-pub(crate) fn run(options: &Options) -> ExitCode {
-    eprintln!(
-        "convert: built without its workers (feature `driver`); nothing to run for {} (console {}, log {})",
-        options.server,
-        options.console_port,
-        options.logfile.display()
-    );
-    ExitCode::FAILURE
 }
 
 /// The driver, from the submitting program's side.
@@ -69,9 +56,7 @@ impl DriverProcess {
             .arg(log_in(&directory))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        let child = command
-            .spawn()
-            .map_err(|error| format!("the driver does not start: {error}"))?;
+        let child = command.spawn().map_err(|error| format!("the driver does not start: {error}"))?;
         Ok(Self { child, directory })
     }
 

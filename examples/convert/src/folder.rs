@@ -40,16 +40,11 @@ impl Folder {
             )
             .into());
         }
-        let folder = Self {
-            images,
-            results: path.join("converted"),
-            overwrite,
-        };
+        let folder = Self { images, results: path.join("converted"), overwrite };
         if !overwrite {
             folder.refuse_existing()?;
         }
-        fs::create_dir_all(&folder.results)
-            .map_err(|error| format!("{}: {error}", folder.results.display()))?;
+        fs::create_dir_all(&folder.results).map_err(|error| format!("{}: {error}", folder.results.display()))?;
         Ok(folder)
     }
 
@@ -58,10 +53,7 @@ impl Folder {
     }
 
     fn refuse_existing(&self) -> Result<(), Error> {
-        let all = self
-            .images
-            .iter()
-            .flat_map(|image| Target::ALL.map(|target| (image, target)));
+        let all = self.images.iter().flat_map(|image| Target::ALL.map(|target| (image, target)));
         let existing: Vec<PathBuf> = all
             .map(|(image, target)| self.result_path(image, target))
             .filter(|path| path.symlink_metadata().is_ok())
@@ -71,11 +63,7 @@ impl Folder {
             [first, others @ ..] => Err(format!(
                 "{} is there already{}; --overwrite replaces results of an earlier run",
                 first.display(),
-                if others.is_empty() {
-                    String::new()
-                } else {
-                    format!(", and {} more", others.len())
-                }
+                if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) }
             )
             .into()),
         }
@@ -111,11 +99,7 @@ impl Folder {
 impl Image {
     /// The file's name, for people.
     pub(crate) fn title(&self) -> String {
-        self.path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// The bytes of the file.
@@ -130,9 +114,7 @@ fn images(folder: &Path) -> Result<Vec<Image>, Error> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(named)? {
         let path = entry.map_err(named)?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if !hidden && path.is_file() {
             paths.push(path);
         }
@@ -151,19 +133,9 @@ fn with_names(paths: Vec<PathBuf>) -> Vec<Image> {
     let name = |path: &Path| {
         let stem = stem(path);
         let alone = uses.get(&stem) == Some(&1);
-        if alone {
-            stem
-        } else {
-            path.file_name().map(OsStr::to_owned).unwrap_or(stem)
-        }
+        if alone { stem } else { path.file_name().map(OsStr::to_owned).unwrap_or(stem) }
     };
-    paths
-        .into_iter()
-        .map(|path| Image {
-            name: name(&path),
-            path,
-        })
-        .collect()
+    paths.into_iter().map(|path| Image { name: name(&path), path }).collect()
 }
 
 #[cfg(test)]
@@ -179,10 +151,7 @@ mod tests {
     }
 
     fn names(images: &[Image]) -> Vec<String> {
-        images
-            .iter()
-            .map(|image| image.name.to_string_lossy().into_owned())
-            .collect()
+        images.iter().map(|image| image.name.to_string_lossy().into_owned()).collect()
     }
 
     #[test]
@@ -196,43 +165,22 @@ mod tests {
 
     #[test]
     fn no_folder_and_an_empty_one_are_said() {
-        let missing = Folder::open(Path::new("/no/such/folder"), false)
-            .unwrap_err()
-            .to_string();
+        let missing = Folder::open(Path::new("/no/such/folder"), false).unwrap_err().to_string();
         assert!(missing.starts_with("/no/such/folder: "), "{missing}");
-        let empty = Folder::open(folder(&[]).path(), false)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            empty.contains("no file in it; `convert --generate 20"),
-            "{empty}"
-        );
+        let empty = Folder::open(folder(&[]).path(), false).unwrap_err().to_string();
+        assert!(empty.contains("no file in it; `convert --generate 20"), "{empty}");
     }
 
     #[test]
     fn results_are_not_replaced_unless_asked_for() {
         let there = folder(&["a.png"]);
         let first = Folder::open(there.path(), false).unwrap();
-        first
-            .write(&first.images()[0], Target::Jpeg, b"one")
-            .unwrap();
-        assert!(
-            first
-                .write(&first.images()[0], Target::Jpeg, b"two")
-                .is_err()
-        );
+        first.write(&first.images()[0], Target::Jpeg, b"one").unwrap();
+        assert!(first.write(&first.images()[0], Target::Jpeg, b"two").is_err());
         let refused = Folder::open(there.path(), false).unwrap_err().to_string();
-        assert!(
-            refused.contains("converted/a.jpg is there already; --overwrite"),
-            "{refused}"
-        );
+        assert!(refused.contains("converted/a.jpg is there already; --overwrite"), "{refused}");
         let second = Folder::open(there.path(), true).unwrap();
-        second
-            .write(&second.images()[0], Target::Jpeg, b"three")
-            .unwrap();
-        assert_eq!(
-            fs::read(there.path().join("converted/a.jpg")).unwrap(),
-            b"three"
-        );
+        second.write(&second.images()[0], Target::Jpeg, b"three").unwrap();
+        assert_eq!(fs::read(there.path().join("converted/a.jpg")).unwrap(), b"three");
     }
 }

@@ -7,12 +7,8 @@ use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::Error;
 
-const KINDS: [(ImageFormat, &str); 4] = [
-    (ImageFormat::Png, "png"),
-    (ImageFormat::Bmp, "bmp"),
-    (ImageFormat::Gif, "gif"),
-    (ImageFormat::Jpeg, "jpg"),
-];
+const KINDS: [(ImageFormat, &str); 4] =
+    [(ImageFormat::Png, "png"), (ImageFormat::Bmp, "bmp"), (ImageFormat::Gif, "gif"), (ImageFormat::Jpeg, "jpg")];
 
 /// Writes `count` images, `image-0001.png` and so on, into `folder`. Replaces nothing.
 pub(crate) fn images(folder: &Path, count: u32) -> Result<(), Error> {
@@ -20,15 +16,9 @@ pub(crate) fn images(folder: &Path, count: u32) -> Result<(), Error> {
     for (number, (format, extension)) in (1..=count).zip(KINDS.iter().cycle()) {
         let path = folder.join(format!("image-{number:04}.{extension}"));
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|error| named(&error))?;
-        gradient(number)
-            .write_to(&mut file, *format)
-            .map_err(|error| named(&error))?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(|error| named(&error))?;
+        gradient(number).write_to(&mut file, *format).map_err(|error| named(&error))?;
     }
     Ok(())
 }
@@ -37,11 +27,7 @@ fn gradient(number: u32) -> RgbImage {
     let (width, height) = (160 + number % 7 * 16, 120 + number % 5 * 16);
     RgbImage::from_fn(width, height, |x, y| {
         let part = |of: u32, whole: u32| (of * 255 / whole) as u8;
-        Rgb([
-            part(x, width),
-            part(y, height),
-            (number.wrapping_mul(37) % 256) as u8,
-        ])
+        Rgb([part(x, width), part(y, height), (number.wrapping_mul(37) % 256) as u8])
     })
 }
 
@@ -55,18 +41,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("new");
         images(&inner, 5).unwrap();
-        let mut files: Vec<_> = fs::read_dir(&inner)
-            .unwrap()
-            .map(|file| file.unwrap().path())
-            .collect();
+        let mut files: Vec<_> = fs::read_dir(&inner).unwrap().map(|file| file.unwrap().path()).collect();
         files.sort();
         assert_eq!(files.len(), 5);
         for file in &files {
-            assert!(
-                Target::Gif.convert(&fs::read(file).unwrap()).is_ok(),
-                "{}",
-                file.display()
-            );
+            assert!(Target::Gif.convert(&fs::read(file).unwrap()).is_ok(), "{}", file.display());
         }
         let again = images(&inner, 5).unwrap_err().to_string();
         assert!(again.contains("image-0001.png: "), "{again}");

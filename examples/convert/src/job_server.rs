@@ -32,10 +32,7 @@ impl JobServer {
     /// The gearmand on port 4730 where one answers there, else a new one on a free port.
     pub(crate) fn find_or_start() -> Result<Self, Error> {
         if ask(USUAL_PORT, "version").is_some_and(|answer| answer.starts_with("OK")) {
-            return Ok(Self {
-                port: USUAL_PORT,
-                own: None,
-            });
+            return Ok(Self { port: USUAL_PORT, own: None });
         }
         Self::start()
     }
@@ -61,9 +58,7 @@ impl JobServer {
     }
 
     fn start_once(program: &Path) -> Result<Self, Error> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let directory = tempfile::Builder::new().prefix("convert-").tempdir()?;
         let log = directory.path().join("gearmand.log");
         let mut command: Command = command_that_dies_with_us(program);
@@ -75,10 +70,7 @@ impl JobServer {
             .stderr(Stdio::null());
         let child = command.spawn()?;
         let ours = format!("OK {}", child.id());
-        let mut server = Self {
-            port,
-            own: Some((child, directory)),
-        };
+        let mut server = Self { port, own: Some((child, directory)) };
         let end = Instant::now() + START;
         loop {
             // Its PID: on a port that somebody else took, another one would answer.
@@ -106,11 +98,7 @@ impl JobServer {
 
 impl fmt::Display for JobServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose = if self.own.is_some() {
-            "started for this run"
-        } else {
-            "found running"
-        };
+        let whose = if self.own.is_some() { "started for this run" } else { "found running" };
         write!(f, "{} ({whose})", self.address())
     }
 }
@@ -176,10 +164,7 @@ mod tests {
         let server = JobServer::start().unwrap();
         let port = server.port;
         assert!(ask(port, "version").unwrap().starts_with("OK "));
-        assert_eq!(
-            server.to_string(),
-            format!("127.0.0.1:{port} (started for this run)")
-        );
+        assert_eq!(server.to_string(), format!("127.0.0.1:{port} (started for this run)"));
         drop(server);
         assert_eq!(ask(port, "version"), None);
     }
@@ -192,9 +177,7 @@ mod tests {
             .spawn()
             .unwrap();
         let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut ready)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         assert_eq!(end(&mut child, Duration::from_millis(50)), None);
         assert!(child.try_wait().unwrap().is_some());
     }

@@ -13,7 +13,6 @@ mod generate;
 mod job_server;
 mod progress;
 mod submit;
-#[cfg(feature = "driver")]
 mod workers;
 
 use std::path::PathBuf;
@@ -99,11 +98,7 @@ fn convert(folder: &Arc<Folder>, console_port: u16) -> Result<bool, Error> {
     submit::all(folder, &server.address(), &mut progress, || driver.check())?;
     let seconds = start.elapsed().as_secs_f64();
     driver.drain()?;
-    println!(
-        "converted {} images, {} failed, in {seconds:.1} s",
-        progress.converted(),
-        progress.failed()
-    );
+    println!("converted {} images, {} failed, in {seconds:.1} s", progress.converted(), progress.failed());
     Ok(progress.failed() == 0)
 }
 
@@ -116,10 +111,7 @@ mod tests {
         use clap::CommandFactory;
         Cli::command().debug_assert();
         let cli = Cli::parse_from(["convert", "--generate", "3", "pictures"]);
-        assert_eq!(
-            (cli.options.generate, cli.options.folder),
-            (Some(3), Some("pictures".into()))
-        );
+        assert_eq!((cli.options.generate, cli.options.folder), (Some(3), Some("pictures".into())));
         assert!(Cli::try_parse_from(["convert", "--generate", "0", "pictures"]).is_err());
     }
 }

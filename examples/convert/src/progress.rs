@@ -12,12 +12,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(images: usize) -> Self {
-        Self {
-            images,
-            converted: 0,
-            failed: 0,
-            on_terminal: io::stderr().is_terminal(),
-        }
+        Self { images, converted: 0, failed: 0, on_terminal: io::stderr().is_terminal() }
     }
 
     /// Images of which every result has been written.
@@ -63,11 +58,7 @@ impl Progress {
         const WIDTH: usize = 30;
         let done = self.converted + self.failed;
         let filled = done * WIDTH / self.images;
-        let mut line = format!(
-            "[{:<WIDTH$}] {done}/{} images",
-            "#".repeat(filled),
-            self.images
-        );
+        let mut line = format!("[{:<WIDTH$}] {done}/{} images", "#".repeat(filled), self.images);
         if self.failed > 0 {
             line.push_str(&format!(", {} failed", self.failed));
         }
@@ -81,18 +72,10 @@ mod tests {
 
     #[test]
     fn images_are_counted_once_and_shown() {
-        let mut progress = Progress {
-            images: 4,
-            converted: 0,
-            failed: 0,
-            on_terminal: false,
-        };
+        let mut progress = Progress { images: 4, converted: 0, failed: 0, on_terminal: false };
         progress.image_done("a.png", &[]);
         progress.image_done("b.txt", &["no image".into(), "no image".into()]);
         assert_eq!((progress.converted(), progress.failed()), (1, 1));
-        assert_eq!(
-            progress.line(),
-            "[###############               ] 2/4 images, 1 failed"
-        );
+        assert_eq!(progress.line(), "[###############               ] 2/4 images, 1 failed");
     }
 }

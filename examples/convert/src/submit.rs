@@ -88,30 +88,17 @@ impl Tally {
 
 /// One thread's work: job after job, until the queue is empty or nobody listens any more.
 fn submit(folder: &Folder, mut client: Client, queue: &Queue, done: &SyncSender<Done>) {
-    let next = || {
-        queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
-    };
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     while let Some((image, target)) = next() {
-        let outcome = convert(folder, &folder.images()[image], target, &mut client)
-            .map_err(|error| error.to_string());
+        let outcome = convert(folder, &folder.images()[image], target, &mut client).map_err(|error| error.to_string());
         if done.send(Done { image, outcome }).is_err() {
             return;
         }
     }
 }
 
-fn convert(
-    folder: &Folder,
-    image: &Image,
-    target: Target,
-    client: &mut Client,
-) -> Result<(), Error> {
-    let result = client
-        .run(target.function(), image.read()?)
-        .map_err(reason)?;
+fn convert(folder: &Folder, image: &Image, target: Target, client: &mut Client) -> Result<(), Error> {
+    let result = client.run(target.function(), image.read()?).map_err(reason)?;
     folder.write(image, target, &result)
 }
 
@@ -138,9 +125,7 @@ mod tests {
 
     impl Stand {
         fn start(gearmand: &Gearmand, command: &[&str]) -> Self {
-            let functions = Target::ALL
-                .iter()
-                .flat_map(|target| ["-f", target.function()]);
+            let functions = Target::ALL.iter().flat_map(|target| ["-f", target.function()]);
             let child = Command::new("gearman")
                 .args(["-w", "-h", "127.0.0.1", "-p", &gearmand.port().to_string()])
                 .args(functions)
@@ -173,10 +158,7 @@ mod tests {
         let gearmand = Gearmand::start();
         let _worker = Stand::start(&gearmand, &["cat"]);
         let names: Vec<String> = (0..30).map(|number| format!("{number}.png")).collect();
-        let files: Vec<(&str, &str)> = names
-            .iter()
-            .map(|name| (name.as_str(), name.as_str()))
-            .collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
         let (there, folder) = folder_with(&files);
         let mut progress = Progress::new(30);
         all(&folder, &gearmand.address(), &mut progress, || Ok(())).unwrap();
@@ -192,9 +174,7 @@ mod tests {
         let gearmand = Gearmand::start();
         let (_there, folder) = folder_with(&[("a.png", "a")]);
         let mut progress = Progress::new(1);
-        let outcome = all(&folder, &gearmand.address(), &mut progress, || {
-            Err("gone".into())
-        });
+        let outcome = all(&folder, &gearmand.address(), &mut progress, || Err("gone".into()));
         assert_eq!(outcome.unwrap_err().to_string(), "gone");
     }
 
@@ -212,10 +192,7 @@ mod tests {
             handle: "H:x:1".into(),
             warnings: warnings.iter().map(|&text| text.to_owned()).collect(),
         };
-        assert_eq!(
-            reason(failed(&["slow", "no image"])).to_string(),
-            "no image"
-        );
+        assert_eq!(reason(failed(&["slow", "no image"])).to_string(), "no image");
         assert_eq!(reason(failed(&[])).to_string(), "the job failed");
     }
 

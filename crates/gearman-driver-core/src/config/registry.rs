@@ -1,0 +1,196 @@
+//! The one list of options. [`Layer`]'s fields, the readers of the environment and of files, the command
+//! line and the documentation follow from it.
+
+use super::codec::{
+    Codec, ConsoleHost, File, LayoutPattern, LevelName, Names, Paths, Policy, Port, Seconds,
+    Servers, ValueError,
+};
+use super::layer::{JobOverrides, WorkerOptions};
+use super::node::Node;
+use super::resolve::ScalingPolicy;
+use super::{Origin, Sourced};
+use crate::layout::Layout;
+use crate::level::Level;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What an option takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Takes {
+    /// One value; the text names it in help, as `PORT`.
+    Value(&'static str),
+    /// A value each time that the option is given, together a list.
+    List(&'static str),
+    /// Nothing: given or not.
+    Flag,
+}
+
+/// An option, as it is known to the command line, the environment, config files and the builder.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct OptionSpec {
+    /// The name with `_`, as in files and on the builder.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// The default as one would write it; `None` where there is none.
+    pub default: Option<&'static str>,
+    /// One line that says what it is for.
+    pub help: &'static str,
+    /// Whether a config file may hold it; a config file can't name config files.
+    pub in_files: bool,
+    pub(super) support: Support,
+}
+
+/// How a value gets into a [`Layer`].
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Support {
+    Ready {
+        texts: fn(&mut Layer, &[&str], Origin) -> Result<(), ValueError>,
+        node: fn(&mut Layer, &Node, Origin) -> Result<(), ValueError>,
+    },
+    /// Known, and refused with a message that says so.
+    NotYet,
+}
+
+impl OptionSpec {
+    /// Whether this release can do it; if not, giving it is a "not yet" error.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.support, Support::Ready { .. })
+    }
+
+    /// The spelling of help and documentation, with `-`: `console-port`.
+    pub fn dashed(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// The environment variable that sets it.
+    pub fn environment(&self) -> String {
+        format!(
+            "{}{}",
+            super::ENVIRONMENT_PREFIX,
+            self.name.to_ascii_uppercase()
+        )
+    }
+}
+
+/// The option of this name, with `-` or `_` in it; capitals count.
+pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
+    let name = name.replace('-', "_");
+    OPTIONS.iter().find(|spec| spec.name == name)
+}
+
+macro_rules! options {
+    (
+        ready { $($name:ident: $type:ty = $codec:ty, $takes:expr, $default:expr, $in_files:expr, $help:literal;)* }
+        not_yet { $($later:ident: $later_takes:expr, $later_default:expr, $later_help:literal;)* }
+    ) => {
+        /// What one source says: the command line, the environment, one config file, the builder, or the
+        /// defaults. `None` where it says nothing.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        #[non_exhaustive]
+        pub struct Layer {
+            $(#[doc = $help] pub $name: Option<Sourced<$type>>,)*
+            /// Options for the constructors of workers, by type path or `GLOBAL`, then by key.
+            pub worker_options: WorkerOptions,
+            /// Bounds of jobs that override what the code says, by type path `::` method or group.
+            pub job_runtime_attributes: JobOverrides,
+        }
+
+        impl Layer {
+            /// Takes from `lower` what this layer says nothing about. Lists count as one value.
+            pub(super) fn fill_options(&mut self, lower: &mut Layer) {
+                $(if self.$name.is_none() { self.$name = lower.$name.take(); })*
+            }
+
+            /// Each option that is set, with where it came from.
+            pub(super) fn option_origins(&self) -> Vec<(&'static str, Origin)> {
+                let mut origins = Vec::new();
+                $(if let Some(sourced) = &self.$name {
+                    origins.push((stringify!($name), sourced.origin.clone()));
+                })*
+                origins
+            }
+        }
+
+        /// All options, those first that this release can do; each group in the order of the documentation.
+        pub const OPTIONS: &[OptionSpec] = &[
+            $(OptionSpec {
+                name: stringify!($name),
+                takes: $takes,
+                default: $default,
+                help: $help,
+                in_files: $in_files,
+                support: Support::Ready {
+                    texts: |layer, texts, origin| {
+                        layer.$name = Some(Sourced::new(<$codec>::from_texts(texts)?, origin));
+                        Ok(())
+                    },
+                    node: |layer, node, origin| {
+                        layer.$name = Some(Sourced::new(<$codec>::from_node(node)?, origin));
+                        Ok(())
+                    },
+                },
+            },)*
+            $(OptionSpec {
+                name: stringify!($later),
+                takes: $later_takes,
+                default: $later_default,
+                help: $later_help,
+                in_files: true,
+                support: Support::NotYet,
+            },)*
+        ];
+    };
+}
+
+use Takes::{Flag, List, Value};
+
+options! {
+    ready {
+        server: String = Servers, Value("HOST[:PORT],.."), Some("localhost:4730"), true,
+            "Job servers; an IPv6 address stands in brackets.";
+        namespaces: Vec<String> = Names, List("PATH"), None, true,
+            "A module path: the workers at it and below it are run. Repeatable.";
+        lib: Vec<PathBuf> = Paths, List("DIR"), None, true,
+            "Where modules of workers in other languages are looked for. Repeatable.";
+        console_port: u16 = Port, Value("PORT"), Some("47300"), true,
+            "The console's TCP port; 0 turns the console off.";
+        console_host: String = ConsoleHost, Value("HOST"), Some("127.0.0.1"), true,
+            "The address that the console listens on.";
+        interval: Duration = Seconds, Value("DURATION"), Some("5"), true,
+            "Time between two looks at the queues; 0 turns the observer off.";
+        max_idle_time: Duration = Seconds, Value("DURATION"), Some("0"), true,
+            "How long a process above the minimum may stay idle.";
+        logfile: PathBuf = File, Value("FILE"), Some("gearman_driver.log"), true,
+            "The log, which is appended to; - for standard error.";
+        loglayout: Layout = LayoutPattern, Value("PATTERN"), Some(crate::layout::DEFAULT_PATTERN), true,
+            "How a line of the log looks: a pattern layout of Log::Log4perl.";
+        loglevel: Level = LevelName, Value("LEVEL"), Some("INFO"), true,
+            "What is logged: TRACE, DEBUG, INFO, WARN, ERROR, FATAL and above, or OFF.";
+        configfile: Vec<PathBuf> = Paths, List("FILE"), None, false,
+            "A TOML or YAML file with these options as keys. Repeatable, later ones win.";
+        shutdown_timeout: Duration = Seconds, Value("DURATION"), Some("25s"), true,
+            "How long running jobs may take to finish at a shutdown before they are killed.";
+        scaling: ScalingPolicy = Policy, Value("POLICY"), Some("classic"), true,
+            "How the number of processes follows the queue: classic.";
+    }
+    not_yet {
+        daemonize: Flag, None, "Detach from the terminal once the driver is ready.";
+        console_socket: Value("PATH"), None, "A Unix socket for the console, for this user alone.";
+        console_token_file: Value("FILE"), None, "The tokens that the console asks for.";
+        http: Value("ADDR"), None, "The address of the dashboard, metrics and API.";
+        name: Value("NAME"), None, "The driver's name, where several run on one host.";
+        pidfile: Value("FILE"), None, "Where the driver writes its process id.";
+        user: Value("USER"), None, "The user to run as.";
+        group: Value("GROUP"), None, "The group to run as.";
+        log_format: Value("FORMAT"), Some("layout"), "How the log is written: layout or json.";
+        wakeups: Value("on|off"), None, "Be woken by the job servers when a job waits.";
+        embedded_server: Flag, None, "Run a job server inside, for trying things out.";
+        unknown_job_command: Value("COMMAND"), None, "What to run when a function without a job has a queue.";
+        tls_ca: Value("FILE"), None, "Certificates of authorities that vouch for job servers.";
+        tls_cert: Value("FILE"), None, "The certificate to show to job servers.";
+        tls_key: Value("FILE"), None, "The key of that certificate.";
+    }
+}

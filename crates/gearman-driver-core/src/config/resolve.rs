@@ -1,0 +1,172 @@
+//! From layers to the one configuration that the driver runs with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{ConfigError, Layer, Origin, Sourced};
+use crate::layout::Layout;
+use crate::level::Level;
+
+/// What the driver runs with: every option has its value, and each value is valid by itself.
+///
+/// Whether the parts fit the world (a namespace has workers, a job exists, a port is free) is found out
+/// by whoever uses them; [`Config::origin`] then says where the value came from.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Job servers, `host[:port][,host[:port]]`. A text still: the crate that connects parses it.
+    pub server: Sourced<String>,
+    /// Module paths under which workers are looked for.
+    pub namespaces: Vec<String>,
+    /// Directories with worker modules of other languages. No host uses it yet.
+    pub lib: Vec<PathBuf>,
+    /// The console's TCP port; 0 is off.
+    pub console_port: u16,
+    /// The address that the console listens on: `127.0.0.1`, `::1` or `localhost`.
+    pub console_host: String,
+    /// The time between two looks at the queues; zero is off.
+    pub interval: Duration,
+    /// How long a process above the minimum may stay idle.
+    pub max_idle_time: Duration,
+    /// The log file as it was given; `-` is standard error.
+    pub logfile: PathBuf,
+    /// How a log line looks.
+    pub loglayout: Layout,
+    /// The least important level that is logged.
+    pub loglevel: Level,
+    /// How long running jobs may take at a shutdown before their processes are killed.
+    pub shutdown_timeout: Duration,
+    /// How the number of processes follows the queue.
+    pub scaling: ScalingPolicy,
+    /// Options for the constructors of workers: by type path, or `GLOBAL` for all, then by key.
+    pub worker_options: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    /// Bounds that override what the code says, by type path `::` method or process group (or the
+    /// console's name of the job).
+    pub job_runtime_attributes: BTreeMap<String, RuntimeAttributes>,
+    origins: BTreeMap<String, Origin>,
+}
+
+/// Bounds of one job as given in `job_runtime_attributes`; `None` leaves the code's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuntimeAttributes {
+    /// The least number of processes, as `MinProcesses` in Gearman::Driver::Worker.
+    pub min_processes: Option<u32>,
+    /// The greatest number of processes, as `MaxProcesses` in Gearman::Driver::Worker.
+    pub max_processes: Option<u32>,
+}
+
+/// How the number of processes follows the queue (`--scaling`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScalingPolicy {
+    /// The rules of Gearman::Driver.
+    #[default]
+    Classic,
+}
+
+impl fmt::Display for ScalingPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ScalingPolicy::Classic => f.pad("classic"),
+        }
+    }
+}
+
+impl Layer {
+    /// Makes one configuration of layers, given in order of precedence: command line, environment, config
+    /// files (the last one first), builder. The defaults are laid under them.
+    ///
+    /// # Errors
+    /// [`ConfigError::MinOverMax`] where bounds of one job come from different layers and don't fit.
+    pub fn merge(layers: impl IntoIterator<Item = Layer>) -> Result<Config, ConfigError> {
+        let merged = layers
+            .into_iter()
+            .fold(Layer::new(), Layer::over)
+            .over(Layer::defaults());
+        merged.resolve()
+    }
+
+    fn resolve(self) -> Result<Config, ConfigError> {
+        let origins = self.origins();
+        let mut job_runtime_attributes = BTreeMap::new();
+        for (job, bounds) in self.job_runtime_attributes {
+            bounds.check(&job, |origin| origin.clone().into())?;
+            let attributes = RuntimeAttributes {
+                min_processes: bounds.min_processes.map(|sourced| sourced.value),
+                max_processes: bounds.max_processes.map(|sourced| sourced.value),
+            };
+            job_runtime_attributes.insert(job, attributes);
+        }
+        let worker_options = self
+            .worker_options
+            .into_iter()
+            .map(|(worker, options)| {
+                let options = options
+                    .into_iter()
+                    .map(|(key, sourced)| (key, sourced.value));
+                (worker, options.collect())
+            })
+            .collect();
+        Ok(Config {
+            server: known(self.server),
+            namespaces: listed(self.namespaces),
+            lib: listed(self.lib),
+            console_port: known(self.console_port).value,
+            console_host: known(self.console_host).value,
+            interval: known(self.interval).value,
+            max_idle_time: known(self.max_idle_time).value,
+            logfile: known(self.logfile).value,
+            loglayout: known(self.loglayout).value,
+            loglevel: known(self.loglevel).value,
+            shutdown_timeout: known(self.shutdown_timeout).value,
+            scaling: known(self.scaling).value,
+            worker_options,
+            job_runtime_attributes,
+            origins,
+        })
+    }
+
+    fn origins(&self) -> BTreeMap<String, Origin> {
+        let mut origins: BTreeMap<String, Origin> = self
+            .option_origins()
+            .into_iter()
+            .map(|(name, origin)| (name.to_owned(), origin))
+            .collect();
+        for (worker, options) in &self.worker_options {
+            if let Some(sourced) = options.values().next() {
+                origins.insert(format!("worker_options.{worker}"), sourced.origin.clone());
+            }
+        }
+        for (job, bounds) in &self.job_runtime_attributes {
+            let bound = bounds
+                .min_processes
+                .as_ref()
+                .or(bounds.max_processes.as_ref());
+            if let Some(sourced) = bound {
+                origins.insert(
+                    format!("job_runtime_attributes.{job}"),
+                    sourced.origin.clone(),
+                );
+            }
+        }
+        origins
+    }
+}
+
+impl Config {
+    /// Where a value came from: an option's name (`namespaces`), `worker_options.TYPE_PATH`, or
+    /// `job_runtime_attributes.JOB`. [`Origin::Default`] for what nobody set.
+    pub fn origin(&self, name: &str) -> &Origin {
+        self.origins.get(name).unwrap_or(&Origin::Default)
+    }
+}
+
+fn known<T>(sourced: Option<Sourced<T>>) -> Sourced<T> {
+    sourced.expect("every option but the lists has a default: a test resolves them")
+}
+
+fn listed<T>(sourced: Option<Sourced<Vec<T>>>) -> Vec<T> {
+    sourced.map(|sourced| sourced.value).unwrap_or_default()
+}

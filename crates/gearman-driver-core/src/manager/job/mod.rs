@@ -1,0 +1,356 @@
+//! One job: its bounds, its processes, and how many of them there should be.
+//!
+//! Everything comes together in [`Job::balance`]: whatever has happened (a death, an order, a decision of the
+//! scaling policy) changes the target, the bounds or the processes, and balance starts what is missing and asks
+//! what is surplus to stop.
+
+mod ends;
+mod look;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::worker::{Life, Then, Worker};
+use super::{Effect, LogLine};
+use crate::job::JobDeclaration;
+use crate::level::Level;
+use crate::limits::Limits;
+use crate::process::{HostId, LastError, ProcessId};
+use crate::scaling::Decision;
+use crate::snapshot::{Failing, JobSnapshot, QueueSnapshot};
+use crate::time::{Time, UnixSeconds};
+
+/// A job and its processes.
+#[derive(Debug)]
+pub(super) struct Job {
+    name: String,
+    functions: Vec<String>,
+    declared: Limits,
+    limits: Limits,
+    max_idle_time: Option<Duration>,
+    /// The worker code that is loaded now no longer has it.
+    retired: bool,
+    /// How many processes it should have, draining ones not counted. Within the limits.
+    target: u32,
+    workers: BTreeMap<ProcessId, Worker>,
+    backoff: Backoff,
+    /// Young processes that have ended in a row, and not by their own fault.
+    blameless_ends: u32,
+    /// Processes that were asked for before this one say nothing about whether starting works now: a burst of
+    /// processes that die together is one failure, not many.
+    trial_from: ProcessId,
+    last_run: Option<UnixSeconds>,
+    last_error: Option<LastError>,
+    /// Jobs answered by processes that have ended.
+    jobs_done_before: u64,
+    /// When one of its processes last ran a job, by the driver's clock.
+    last_ran: Option<Time>,
+    queue: Option<QueueSnapshot>,
+    decision: Option<Decision>,
+}
+
+/// Where processes come from while a job may start some.
+#[derive(Debug)]
+pub(super) struct Nursery<'a> {
+    /// The host that forks; `None`: nothing can be started now.
+    pub(super) host: Option<HostId>,
+    /// The next process's name.
+    pub(super) next: &'a mut u64,
+}
+
+impl Job {
+    pub(super) fn new(declaration: JobDeclaration) -> Self {
+        let JobDeclaration {
+            name,
+            functions,
+            limits,
+            max_idle_time,
+        } = declaration;
+        Self {
+            name,
+            functions,
+            declared: limits,
+            limits,
+            max_idle_time,
+            retired: false,
+            target: limits.min(),
+            workers: BTreeMap::new(),
+            backoff: Backoff::default(),
+            blameless_ends: 0,
+            trial_from: ProcessId(0),
+            last_run: None,
+            last_error: None,
+            jobs_done_before: 0,
+            last_ran: None,
+            queue: None,
+            decision: None,
+        }
+    }
+
+    /// The same job as a new host declares it. Bounds that an operator has set stay.
+    pub(super) fn declare_again(&mut self, declaration: JobDeclaration) {
+        let keep_limits = self.limits_changed() && !self.retired;
+        self.functions = declaration.functions;
+        self.max_idle_time = declaration.max_idle_time;
+        self.declared = declaration.limits;
+        self.retired = false;
+        if !keep_limits {
+            self.limits = declaration.limits;
+        }
+    }
+
+    /// No worker code has it any more: its processes finish their jobs and go.
+    pub(super) fn retire(&mut self) {
+        self.retired = true;
+        self.limits = Limits::NONE;
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Whether it is gone for good: no worker code has it, and its last process has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_retired() && !self.has_workers()
+    }
+
+    pub(super) fn functions(&self) -> &[String] {
+        &self.functions
+    }
+
+    pub(super) fn has_workers(&self) -> bool {
+        !self.workers.is_empty()
+    }
+
+    pub(super) fn workers(&self) -> impl Iterator<Item = (ProcessId, &Worker)> {
+        self.workers
+            .iter()
+            .map(|(&process, worker)| (process, worker))
+    }
+
+    /// Starts what is missing, and asks what is surplus to stop: idle processes first.
+    ///
+    /// Draining processes count towards max only: a process that is asked to stop is replaced at once where there is
+    /// room, and when it has exited where there is none.
+    pub(super) fn balance(&mut self, now: Time, nursery: &mut Nursery<'_>, out: &mut Vec<Effect>) {
+        self.target = self.limits.clamp(self.target);
+        self.stop_own_drainers(now, out);
+        let counted = self.counted();
+        if counted > self.target {
+            self.stop_surplus(counted - self.target, now, out);
+            return;
+        }
+        let Some(host) = nursery.host else { return };
+        if self.backoff.holds(now) {
+            return;
+        }
+        let taken = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
+        let start = (self.target - counted).min(self.limits.max().saturating_sub(taken));
+        if start == 0 {
+            return;
+        }
+        let message = format!("Starting {start} new process(es) of type {}", self.name);
+        out.push(self.log(Level::Debug, None, message));
+        for _ in 0..start {
+            let process = ProcessId(*nursery.next);
+            *nursery.next += 1;
+            self.workers.insert(process, Worker::spawning(host));
+            out.push(Effect::Spawn {
+                process,
+                job: self.name.clone(),
+                host,
+            });
+        }
+    }
+
+    /// A process that was asked for runs, or an adopted one is confirmed under its PID.
+    pub(super) fn spawned(
+        &mut self,
+        process: ProcessId,
+        pid: u32,
+        now: Time,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(worker) = self.workers.get_mut(&process) else {
+            return;
+        };
+        let Life::Spawning { then } = worker.life else {
+            return;
+        };
+        worker.life = Life::Serving { pid, started: now };
+        out.push(self.log(Level::Info, Some(pid), "Process started".to_owned()));
+        match then {
+            Then::Serve => {}
+            Then::Stop => self.stop(process, now, out),
+            Then::Kill => self.kill(process, "the driver ends at once", now, out),
+        }
+    }
+
+    /// Asks a process to finish its job and exit, once. The target is the caller's concern.
+    pub(super) fn stop(&mut self, process: ProcessId, now: Time, out: &mut Vec<Effect>) {
+        let Some(worker) = self.workers.get_mut(&process) else {
+            return;
+        };
+        match worker.life {
+            Life::Spawning { then: Then::Serve } => {
+                worker.life = Life::Spawning { then: Then::Stop }
+            }
+            Life::Serving { pid, started } => {
+                worker.life = Life::Draining {
+                    pid,
+                    started,
+                    since: now,
+                };
+                out.push(Effect::Stop { process });
+                out.push(self.log(Level::Info, Some(pid), "Process killed".to_owned()));
+            }
+            Life::Spawning { .. } | Life::Draining { .. } | Life::Killed { .. } => {}
+        }
+    }
+
+    /// As [`Job::stop`], on an operator's order: what was stopped is missing only as far as min asks for it.
+    pub(super) fn stop_ordered(&mut self, process: ProcessId, now: Time, out: &mut Vec<Effect>) {
+        if self.workers.get(&process).is_some_and(Worker::counts) {
+            self.target = self.limits.clamp(self.target.saturating_sub(1));
+        }
+        self.stop(process, now, out);
+    }
+
+    /// Ends a process now, once.
+    pub(super) fn kill(&mut self, process: ProcessId, why: &str, now: Time, out: &mut Vec<Effect>) {
+        let Some(worker) = self.workers.get_mut(&process) else {
+            return;
+        };
+        match worker.life {
+            Life::Spawning { .. } => worker.life = Life::Spawning { then: Then::Kill },
+            Life::Serving { pid, started } | Life::Draining { pid, started, .. } => {
+                worker.life = Life::Killed {
+                    pid,
+                    started,
+                    since: now,
+                };
+                let busy_with = match worker
+                    .activity
+                    .as_ref()
+                    .and_then(|activity| activity.current.as_ref())
+                {
+                    Some(job) if job.handle.is_empty() => format!(", in {}", job.function),
+                    Some(job) => format!(", in {} ({})", job.function, job.handle),
+                    None => String::new(),
+                };
+                out.push(Effect::Kill { process });
+                out.push(self.log(
+                    Level::Warn,
+                    Some(pid),
+                    format!("Process killed: {why}{busy_with}"),
+                ));
+            }
+            Life::Killed { .. } => {}
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> JobSnapshot {
+        let processes: Vec<_> = self.workers.values().filter_map(Worker::snapshot).collect();
+        JobSnapshot {
+            name: self.name.clone(),
+            functions: self.functions.clone(),
+            limits: self.limits,
+            limits_changed: self.limits_changed(),
+            retired: self.retired,
+            target: self.target,
+            spawning: u32::try_from(self.workers.len() - processes.len()).unwrap_or(u32::MAX),
+            processes,
+            last_run: self.last_run,
+            last_error: self.last_error.clone(),
+            jobs_done: self
+                .workers
+                .values()
+                .map(Worker::jobs_done)
+                .fold(self.jobs_done_before, u64::saturating_add),
+            failing: self.backoff.is_failing().then(|| Failing {
+                times: self.backoff.failures(),
+                held_until: self.backoff.held_until(),
+            }),
+            queue: self.queue,
+            decision: self.decision.clone(),
+        }
+    }
+
+    fn limits_changed(&self) -> bool {
+        self.limits != self.declared
+    }
+
+    fn counted(&self) -> u32 {
+        u32::try_from(
+            self.workers
+                .values()
+                .filter(|worker| worker.counts())
+                .count(),
+        )
+        .unwrap_or(u32::MAX)
+    }
+
+    /// Processes that say that they drain by themselves are surplus as soon as there are more than max with them, so
+    /// that none is there beyond max without having been asked to go.
+    fn stop_own_drainers(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let unasked = self
+            .workers
+            .values()
+            .filter(|worker| !worker.was_asked_to_go())
+            .count();
+        if unasked <= usize::try_from(self.limits.max()).unwrap_or(usize::MAX) {
+            return;
+        }
+        let drainers = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| !worker.counts() && !worker.was_asked_to_go());
+        for process in drainers.map(|(&process, _)| process).collect::<Vec<_>>() {
+            self.stop(process, now, out);
+        }
+    }
+
+    fn stop_surplus(&mut self, surplus: u32, now: Time, out: &mut Vec<Effect>) {
+        let mut candidates: Vec<_> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.counts())
+            .map(|(&process, worker)| (worker.reluctance(now), process, worker.idle(now)))
+            .collect();
+        candidates.sort_unstable();
+        candidates.truncate(usize::try_from(surplus).unwrap_or(usize::MAX));
+        let idle = candidates
+            .iter()
+            .filter_map(|&(_, _, idle)| idle)
+            .min()
+            .unwrap_or_default()
+            .as_secs();
+        let message = format!(
+            "Stopping {} process(es) of type {} (idle: {idle})",
+            candidates.len(),
+            self.name
+        );
+        out.push(self.log(Level::Debug, None, message));
+        for (_, process, _) in candidates {
+            self.stop(process, now, out);
+        }
+    }
+
+    fn log(&self, level: Level, pid: Option<u32>, message: String) -> Effect {
+        Effect::Log(LogLine {
+            level,
+            pid,
+            job: Some(self.name.clone()),
+            message,
+        })
+    }
+}

@@ -1,0 +1,314 @@
+//! The pure heart of the driver: an [`Event`] in, the [`Effect`]s out.
+//!
+//! It decides what is started, stopped and killed, and when; it answers orders and keeps what console and
+//! dashboard show. Starting, signalling, reading the scoreboard, asking the job servers and telling the time are
+//! the shell's work (crate `gearman-driver-supervisor`).
+
+mod backoff;
+mod effect;
+mod event;
+mod host;
+mod job;
+mod orders;
+mod shutdown;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub use effect::{Effect, LogLine};
+pub use event::{Event, FunctionStatus, Signal};
+
+use self::backoff::Jitter;
+use self::host::Hosts;
+use self::job::{Job, Nursery};
+use self::shutdown::Phase;
+use crate::level::Level;
+use crate::process::{Activity, ExitStatus, ProcessId};
+use crate::scaling::{self, Policy};
+use crate::snapshot::Snapshot;
+use crate::time::Time;
+
+/// What the manager needs to know from the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `max_idle_time`: how long a surplus process may stay idle, where its job does not say it.
+    pub max_idle_time: Duration,
+    /// `shutdown_timeout`: how long a drain waits before what is left is killed.
+    pub shutdown_timeout: Duration,
+    /// `scaling`, see [`scaling::by_name`].
+    pub policy: &'static dyn Policy,
+    /// Spreads the delays of several drivers; any number, the same one gives the same delays.
+    pub seed: u64,
+    /// The driver's version, for the snapshot.
+    pub version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_idle_time: Duration::ZERO,
+            shutdown_timeout: Duration::from_secs(25),
+            policy: &scaling::Classic,
+            seed: 0,
+            version: String::new(),
+        }
+    }
+}
+
+/// The driver's decisions: one of these per driver.
+#[derive(Debug)]
+pub struct Manager {
+    settings: Settings,
+    jobs: BTreeMap<String, Job>,
+    /// Which job each process belongs to.
+    owners: BTreeMap<ProcessId, String>,
+    hosts: Hosts,
+    phase: Phase,
+    /// TERM and INT received so far.
+    terms: u32,
+    next_process: u64,
+    jitter: Jitter,
+    /// The time of the newest event.
+    now: Time,
+}
+
+impl Manager {
+    /// A manager that has heard nothing yet. [`Event::Started`] sets it going.
+    pub fn new(settings: Settings) -> Self {
+        let jitter = Jitter::new(settings.seed);
+        Self {
+            settings,
+            jobs: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            hosts: Hosts::default(),
+            phase: Phase::Running,
+            terms: 0,
+            next_process: 1,
+            jitter,
+            now: Time::START,
+        }
+    }
+
+    /// Takes an event in, and says what is to be done about it, in this order.
+    ///
+    /// Whatever is due by `now` is done as well, whether the event is a [`Event::Tick`] or not. After
+    /// [`Effect::Exit`] only orders are answered.
+    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Effect> {
+        let now = now.max(self.now);
+        self.now = now;
+        let mut out = Vec::new();
+        self.take_in(now, event, &mut out);
+        self.pass_time(now, &mut out);
+        self.finish_shutdown(now, &mut out);
+        for effect in &out {
+            if let Effect::Spawn { process, job, .. } = effect {
+                self.owners.insert(*process, job.clone());
+            }
+        }
+        out
+    }
+
+    /// When [`Event::Tick`] must be sent at the latest; to be asked again after each event. `None`: not before
+    /// another event.
+    pub fn next_deadline(&self) -> Option<Time> {
+        if self.phase != Phase::Running {
+            return self.shutdown_deadline();
+        }
+        let jobs = self
+            .jobs
+            .values()
+            .filter_map(|job| job.next_deadline(self.now));
+        self.hosts.next_deadline().into_iter().chain(jobs).min()
+    }
+
+    /// Everything that console and dashboard show. The shell adds the job servers' health.
+    pub fn snapshot(&self, now: Time) -> Snapshot {
+        Snapshot {
+            at: now,
+            version: self.settings.version.clone(),
+            shutting_down: self.phase != Phase::Running,
+            generation: self.hosts.generation,
+            servers: Vec::new(),
+            jobs: self.jobs.values().map(Job::snapshot).collect(),
+        }
+    }
+
+    fn take_in(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
+        match event {
+            Event::Order { id, order } => self.order(id, order, now, out),
+            _ if self.phase == Phase::Ended => {}
+            Event::Started => self.start_first_host(out),
+            Event::HostReady {
+                host,
+                generation,
+                jobs,
+            } => self.host_ready(host, generation, jobs, now, out),
+            Event::HostFailed { host, error } => self.host_failed(host, error, now, out),
+            Event::HostGone {
+                host,
+                status,
+                adopted,
+                ended,
+            } => {
+                self.host_gone(host, status, adopted, ended, now, out);
+            }
+            Event::Spawned { process, pid } => {
+                if let Some(job) = self.owner(process) {
+                    job.spawned(process, pid, now, out);
+                }
+            }
+            Event::SpawnFailed { process, error } => self.spawn_failed(process, &error, now, out),
+            Event::Exited {
+                process,
+                status,
+                final_activity,
+            } => {
+                self.exited(process, status, final_activity, now, out);
+            }
+            Event::Observed { processes } => {
+                for (process, activity) in processes {
+                    if let Some(job) = self.owner(process) {
+                        job.observe(process, activity, now);
+                    }
+                }
+            }
+            Event::Looked {
+                functions,
+                complete,
+            } => self.looked(&functions, complete, now, out),
+            Event::Signal(signal) => self.signal(signal, now, out),
+            Event::Tick => {}
+        }
+    }
+
+    fn spawn_failed(&mut self, process: ProcessId, error: &str, now: Time, out: &mut Vec<Effect>) {
+        let Some(name) = self.owners.remove(&process) else {
+            return;
+        };
+        if let Some(job) = self.jobs.get_mut(&name) {
+            job.spawn_failed(process, error, now, &mut self.jitter, out);
+        }
+        self.after_an_end(&name, now, out);
+    }
+
+    fn exited(
+        &mut self,
+        process: ProcessId,
+        status: ExitStatus,
+        final_activity: Option<Activity>,
+        now: Time,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(name) = self.owners.remove(&process) else {
+            return;
+        };
+        if let Some(job) = self.jobs.get_mut(&name) {
+            job.exited(process, status, final_activity, now, &mut self.jitter, out);
+        }
+        self.after_an_end(&name, now, out);
+    }
+
+    fn after_an_end(&mut self, job: &str, now: Time, out: &mut Vec<Effect>) {
+        if self.phase == Phase::Running {
+            self.balance(job, now, out);
+            self.drop_retired();
+        }
+    }
+
+    fn looked(
+        &mut self,
+        functions: &BTreeMap<String, FunctionStatus>,
+        complete: bool,
+        now: Time,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.phase != Phase::Running || self.hosts.generation.is_none() {
+            return;
+        }
+        let Settings {
+            policy,
+            max_idle_time,
+            ..
+        } = self.settings;
+        for job in self.jobs.values_mut().filter(|job| !job.is_retired()) {
+            job.look(functions, complete, max_idle_time, policy, now);
+        }
+        self.balance_all(now, out);
+        let ours: BTreeSet<&str> = self
+            .jobs
+            .values()
+            .filter(|job| !job.is_retired())
+            .flat_map(Job::functions)
+            .map(String::as_str)
+            .collect();
+        for (function, &status) in functions {
+            if status.queue > 0 && !ours.contains(function.as_str()) {
+                out.push(Effect::UnknownJob {
+                    function: function.clone(),
+                    status,
+                });
+            }
+        }
+    }
+
+    /// What is due because of the time alone.
+    fn pass_time(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.phase != Phase::Running {
+            self.shutdown_deadlines(now, out);
+            return;
+        }
+        self.start_due_host(now, out);
+        let mut nursery = Nursery {
+            host: self.hosts.ready(),
+            next: &mut self.next_process,
+        };
+        for job in self.jobs.values_mut() {
+            if job.pass_time(now) {
+                job.balance(now, &mut nursery, out);
+            }
+        }
+    }
+
+    fn balance(&mut self, job: &str, now: Time, out: &mut Vec<Effect>) {
+        let mut nursery = Nursery {
+            host: self.hosts.ready(),
+            next: &mut self.next_process,
+        };
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.balance(now, &mut nursery, out);
+        }
+    }
+
+    fn balance_all(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let mut nursery = Nursery {
+            host: self.hosts.ready(),
+            next: &mut self.next_process,
+        };
+        for job in self.jobs.values_mut() {
+            job.balance(now, &mut nursery, out);
+        }
+    }
+
+    fn drop_retired(&mut self) {
+        self.jobs.retain(|_, job| !job.is_over());
+    }
+
+    fn owner(&mut self, process: ProcessId) -> Option<&mut Job> {
+        self.owners
+            .get(&process)
+            .and_then(|name| self.jobs.get_mut(name))
+    }
+}
+
+/// A log line about no process in particular.
+fn log(level: Level, message: String) -> Effect {
+    Effect::Log(LogLine {
+        level,
+        pid: None,
+        job: None,
+        message,
+    })
+}

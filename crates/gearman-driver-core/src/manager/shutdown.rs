@@ -1,0 +1,176 @@
+//! The end: drain, then kill what is left, then let the host go.
+
+use std::time::Duration;
+
+use super::{Effect, Manager, Signal, log};
+use crate::level::Level;
+use crate::manager::job::Job;
+use crate::process::ProcessId;
+use crate::time::Time;
+
+/// How long what was killed may take to be gone.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the host may take to end once it has nothing to do.
+const HOST_GRACE: Duration = Duration::from_secs(5);
+
+/// Where the driver is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Starts and stops processes as needed.
+    Running,
+    /// All processes have been asked to finish; what is left then is killed.
+    Draining { kill_at: Time },
+    /// All processes have been killed; what is left then is given up.
+    Killing { give_up_at: Time },
+    /// No process is left, the host has been asked to end.
+    Leaving { give_up_at: Time },
+    /// `Exit` is out.
+    Ended,
+}
+
+impl Manager {
+    pub(super) fn signal(&mut self, signal: Signal, now: Time, out: &mut Vec<Effect>) {
+        match signal {
+            Signal::Quit | Signal::Abrt => self.end_at_once(signal.name(), now, out),
+            Signal::Term | Signal::Int => {
+                self.terms = self.terms.saturating_add(1);
+                if self.terms > 1 {
+                    self.end_at_once(
+                        &format!("a second TERM or INT ({})", signal.name()),
+                        now,
+                        out,
+                    );
+                } else {
+                    self.drain(signal.name(), now, out);
+                }
+            }
+        }
+    }
+
+    /// Asks every process to finish its job and exit. A drain that is under way goes on as it is.
+    pub(super) fn drain(&mut self, why: &str, now: Time, out: &mut Vec<Effect>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let timeout = self.settings.shutdown_timeout;
+        let processes = self.all_processes();
+        let message = format!(
+            "Shutting down ({why}): {} process(es) finish their jobs, for at most {} s",
+            processes.len(),
+            timeout.as_secs_f64()
+        );
+        out.push(log(Level::Info, message));
+        self.phase = Phase::Draining {
+            kill_at: now + timeout,
+        };
+        self.hosts.give_up_waiting();
+        for process in processes {
+            if let Some(job) = self.owner(process) {
+                job.stop(process, now, out);
+            }
+        }
+    }
+
+    /// What the shutdown's clock has run out on.
+    pub(super) fn shutdown_deadlines(&mut self, now: Time, out: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Draining { kill_at } if kill_at <= now => {
+                let why = format!(
+                    "it had not finished after {} s",
+                    self.settings.shutdown_timeout.as_secs_f64()
+                );
+                self.kill_all(&why, now, out);
+            }
+            Phase::Killing { give_up_at } if give_up_at <= now => {
+                let left: Vec<String> = self
+                    .jobs
+                    .values()
+                    .flat_map(Job::workers)
+                    .map(|(process, worker)| {
+                        worker
+                            .pid()
+                            .map_or(process.to_string(), |pid| pid.to_string())
+                    })
+                    .collect();
+                let message = format!(
+                    "these processes are still there after SIGKILL: {}",
+                    left.join(", ")
+                );
+                out.extend(self.hosts.alive().map(|host| Effect::StopHost { host }));
+                self.exit(1, Some(message), out);
+            }
+            Phase::Leaving { give_up_at } if give_up_at <= now => {
+                out.push(log(
+                    Level::Warn,
+                    "The host does not end: it is left behind".to_owned(),
+                ));
+                self.exit(0, None, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes on to the next step of the shutdown when nothing is left to wait for.
+    pub(super) fn finish_shutdown(&mut self, now: Time, out: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Draining { .. } | Phase::Killing { .. }
+                if !self.jobs.values().any(Job::has_workers) =>
+            {
+                if let Some(host) = self.hosts.alive() {
+                    self.phase = Phase::Leaving {
+                        give_up_at: now + HOST_GRACE,
+                    };
+                    out.push(Effect::StopHost { host });
+                } else {
+                    self.exit(0, None, out);
+                }
+            }
+            Phase::Leaving { .. } if self.hosts.alive().is_none() => self.exit(0, None, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn shutdown_deadline(&self) -> Option<Time> {
+        match self.phase {
+            Phase::Draining { kill_at } => Some(kill_at),
+            Phase::Killing { give_up_at } | Phase::Leaving { give_up_at } => Some(give_up_at),
+            Phase::Running | Phase::Ended => None,
+        }
+    }
+
+    fn end_at_once(&mut self, why: &str, now: Time, out: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Running | Phase::Draining { .. } => {
+                out.push(log(Level::Warn, format!("Ending at once ({why})")));
+                self.hosts.give_up_waiting();
+                self.kill_all("the driver ends at once", now, out);
+            }
+            Phase::Killing { .. } | Phase::Leaving { .. } | Phase::Ended => {}
+        }
+    }
+
+    fn kill_all(&mut self, why: &str, now: Time, out: &mut Vec<Effect>) {
+        self.phase = Phase::Killing {
+            give_up_at: now + KILL_GRACE,
+        };
+        for process in self.all_processes() {
+            if let Some(job) = self.owner(process) {
+                job.kill(process, why, now, out);
+            }
+        }
+    }
+
+    fn exit(&mut self, code: u8, message: Option<String>, out: &mut Vec<Effect>) {
+        self.phase = Phase::Ended;
+        out.push(Effect::Exit { code, message });
+    }
+
+    fn all_processes(&self) -> Vec<ProcessId> {
+        self.jobs
+            .values()
+            .flat_map(Job::workers)
+            .map(|(process, _)| process)
+            .collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! Orders: each answered once, after it has taken effect.
+
+use super::*;
+
+#[test]
+fn stop_lets_each_process_finish_and_replaces_it() {
+    let mut d = driver([job("a", 2, 3)]);
+    d.log();
+    d.order(Order::Stop { pids: vec![101] })
+        .then("stop 1; spawn a#3; ok");
+    d.exited(1, ExitStatus::Code(0)).then("");
+    insta::assert_snapshot!(d.log(), @"
+    INFO (101) [a] Process killed
+    DEBUG Starting 1 new process(es) of type a
+    INFO (101) [a] Exited with status 0
+    ");
+}
+
+#[test]
+fn without_room_the_replacement_waits_for_the_exit() {
+    let mut d = driver([job("a", 2, 2)]);
+    d.order(Order::Stop {
+        pids: vec![101, 102],
+    })
+    .then("stop 1; stop 2; ok");
+    d.exited(2, ExitStatus::Code(0)).then("spawn a#3");
+    d.exited(1, ExitStatus::Code(0)).then("spawn a#4");
+}
+
+#[test]
+fn what_was_stopped_above_the_minimum_is_not_replaced() {
+    let mut d = driver([job("a", 0, 5)]);
+    let answer = d.looked(&[("a", 2, 0)]);
+    d.bring_up(&answer);
+    d.order(Order::Stop { pids: vec![102] }).then("stop 2; ok");
+    d.exited(2, ExitStatus::Code(0)).then("");
+}
+
+#[test]
+fn pids_of_others_are_passed_over_unless_none_is_ours() {
+    let mut d = driver([job("a", 1, 2)]);
+    d.order(Order::Stop {
+        pids: vec![1, 101, 9999],
+    })
+    .then("stop 1; spawn a#2; ok");
+    d.order(Order::Stop {
+        pids: vec![1, 9999],
+    })
+    .then("refused: invalid_value: the given PID(s) do not belong to us");
+    d.order(Order::Stop { pids: vec![] })
+        .then("refused: invalid_value: the given PID(s) do not belong to us");
+}
+
+#[test]
+fn stopping_twice_changes_nothing() {
+    let mut d = driver([job("a", 0, 5)]);
+    let answer = d.looked(&[("a", 3, 0)]);
+    d.bring_up(&answer);
+    d.order(Order::Stop { pids: vec![101] }).then("stop 1; ok");
+    d.order(Order::Stop { pids: vec![101] }).then("ok");
+    assert_eq!(d.job("a").target, 2);
+}
+
+#[test]
+fn killall_checks_all_names_before_it_touches_any() {
+    let mut d = driver([job("a", 1, 1), job("b", 1, 1)]);
+    let named = |names: &[&str]| {
+        Order::KillAll(JobSelection::Named(
+            names.iter().map(ToString::to_string).collect(),
+        ))
+    };
+    d.order(named(&["a", "x", "y"]))
+        .then("refused: invalid_job_name: x");
+    d.order(named(&[]))
+        .then("refused: invalid_value: no job_names given");
+    d.order(named(&["b", "b"])).then("stop 2; ok");
+    d.order(Order::KillAll(JobSelection::All))
+        .then("stop 1; ok");
+}
+
+#[test]
+fn killall_reaches_processes_that_are_being_spawned() {
+    let mut d = driver([job("a", 0, 2)]);
+    d.looked(&[("a", 2, 0)]).then("spawn a#1; spawn a#2");
+    d.order(Order::KillAll(JobSelection::All)).then("ok");
+    d.spawned(1).then("stop 1");
+    d.spawned(2).then("stop 2");
+}
+
+#[test]
+fn refusals_are_the_consoles_words() {
+    let mut d = driver([job("a", 2, 4)]);
+    d.order(Order::SetMin {
+        job: "x".into(),
+        min: 1,
+    })
+    .then("refused: invalid_job_name: x");
+    d.order(Order::SetMin {
+        job: "a".into(),
+        min: 5,
+    })
+    .then("refused: invalid_value: min_processes must be smaller than max_processes");
+    d.order(Order::SetMax {
+        job: "a".into(),
+        max: 1,
+    })
+    .then("refused: invalid_value: max_processes must be greater than min_processes");
+    d.order(set("a", 3, 2))
+        .then("refused: invalid_value: max_processes must be greater than min_processes");
+    d.order(Order::SetMax {
+        job: "a".into(),
+        max: 65_536,
+    })
+    .then("refused: invalid_value: max_processes must be <= 65535");
+    d.order(set("a", 70_000, 70_000))
+        .then("refused: invalid_value: min_processes must be <= 65535");
+    assert!(!d.job("a").limits_changed);
+}
+
+#[test]
+fn equal_bounds_are_allowed() {
+    let mut d = driver([job("a", 1, 2)]);
+    d.order(Order::SetMin {
+        job: "a".into(),
+        min: 2,
+    })
+    .then("spawn a#2; ok");
+    d.order(Order::SetMax {
+        job: "a".into(),
+        max: 2,
+    })
+    .then("ok");
+}
+
+#[test]
+fn a_lowered_minimum_leaves_the_surplus_to_the_next_look() {
+    let mut d = driver([job("a", 2, 2)]);
+    d.order(set("a", 0, 2)).then("ok");
+    d.at(5.0).looked(&[("a", 0, 0)]).then("stop 1; stop 2");
+}
+
+#[test]
+fn shutdown_is_answered_before_anything_is_stopped() {
+    let mut d = driver([job("a", 1, 1)]);
+    d.order(Order::Shutdown).then("ok; stop 1");
+    d.order(Order::Shutdown).then("ok");
+    d.exited(1, ExitStatus::Code(0)).then("stop host 1");
+}

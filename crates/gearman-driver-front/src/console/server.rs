@@ -1,0 +1,53 @@
+//! Accepts connections, and bounds their number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::session::{refuse, session};
+use super::{CommandError, Commands};
+use crate::Handle;
+
+/// So many clients may be connected at once.
+pub const MAX_CONNECTIONS: usize = 64;
+
+/// So many more may be told at once that there are too many; the others are closed without a word.
+const MAX_REFUSALS: usize = 64;
+
+/// How long to wait after an accept that failed (no descriptor is free, say) before the next one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the console on `listener`, for ever. Dropping the future closes all connections.
+pub async fn serve(listener: TcpListener, handle: Handle, commands: Arc<Commands>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
+    let mut clients = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = clients.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // Answers are written whole, so nothing is gained by holding them back. Not vital where it is refused.
+        let _ = stream.set_nodelay(true);
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            let (handle, commands) = (handle.clone(), Arc::clone(&commands));
+            clients.spawn(async move {
+                // A connection that breaks is the client's affair.
+                let _ = session(stream, handle, &commands).await;
+                drop(place);
+            });
+        } else if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
+            clients.spawn(async move {
+                let _ = refuse(stream, &CommandError::TooManyConnections).await;
+                drop(place);
+            });
+        }
+    }
+}

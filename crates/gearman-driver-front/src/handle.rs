@@ -1,0 +1,77 @@
+//! The way from the front to the supervisor's event loop, and back.
+
+use std::sync::Arc;
+
+use gearman_driver_core::order::{Order, OrderError};
+use gearman_driver_core::snapshot::Snapshot;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+/// What the front asks the supervisor for. Each is answered exactly once; one that is dropped unanswered means that
+/// the driver is gone.
+#[derive(Debug)]
+pub enum Request {
+    /// An order for the manager.
+    Order {
+        /// The order.
+        order: Order,
+        /// Resolves when it has taken effect, or was refused.
+        reply: oneshot::Sender<Result<(), OrderError>>,
+    },
+    /// The driver as it is now: the supervisor reads the scoreboard first.
+    Snapshot {
+        /// Where to send it.
+        reply: oneshot::Sender<Arc<Snapshot>>,
+    },
+}
+
+/// A cheap handle to the driver. All its copies lead to the same one.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    requests: mpsc::Sender<Request>,
+}
+
+/// The driver has ended: nothing can be asked of it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the driver has ended")]
+pub struct DriverGone;
+
+impl Handle {
+    /// A handle whose requests arrive at the other end of `requests`.
+    pub fn new(requests: mpsc::Sender<Request>) -> Self {
+        Self { requests }
+    }
+
+    /// Gives an order, and waits until it has taken effect or was refused.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub async fn order(&self, order: Order) -> Result<Result<(), OrderError>, DriverGone> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(Request::Order { order, reply })
+            .await
+            .map_err(|_| DriverGone)?;
+        answer.await.map_err(|_| DriverGone)
+    }
+
+    /// Gives an order without waiting for it, from any thread. It is lost where the driver has ended, or has hundreds of
+    /// orders before it.
+    pub fn order_and_forget(&self, order: Order) {
+        let (reply, _answer) = oneshot::channel();
+        let _ = self.requests.try_send(Request::Order { order, reply });
+    }
+
+    /// The driver as it is now.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, DriverGone> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(Request::Snapshot { reply })
+            .await
+            .map_err(|_| DriverGone)?;
+        answer.await.map_err(|_| DriverGone)
+    }
+}

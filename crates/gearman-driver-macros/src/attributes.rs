@@ -1,0 +1,223 @@
+//! Reads what stands in `#[job(..)]` and `#[worker(..)]`.
+
+use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Result, Token};
+
+/// As in the console and in `gearman_driver_worker::api::MAX_PROCESSES`.
+const MAX_PROCESSES: u32 = 65_535;
+
+const JOB: &[&str] = &["name", "min_processes", "max_processes", "process_group", "encode", "decode", "exceptions"];
+const WORKER: &[&str] = &["encode", "decode"];
+/// Part of the contract, and not built yet.
+const LATER: &[&str] = &[
+    "timeout",
+    "max_idle_time",
+    "concurrency",
+    "prefetch",
+    "max_jobs",
+    "max_age",
+    "max_memory",
+    "jitter",
+    "drain_timeout",
+];
+
+/// A bound, and where it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) value: u32,
+    pub(crate) span: Span,
+}
+
+/// Which method decodes or encodes.
+#[derive(Clone)]
+pub(crate) enum Codec {
+    /// The worker's method of this name; the name's place is the attribute's.
+    Named(Ident),
+    /// `""`: none, whatever `#[worker]` says.
+    None,
+}
+
+/// What `#[job(..)]` says.
+#[derive(Default)]
+pub(crate) struct JobArguments {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) min_processes: Option<Bound>,
+    pub(crate) max_processes: Option<Bound>,
+    pub(crate) process_group: Option<LitStr>,
+    pub(crate) encode: Option<Codec>,
+    pub(crate) decode: Option<Codec>,
+    pub(crate) exceptions: bool,
+}
+
+/// What `#[worker(..)]` says.
+#[derive(Default)]
+pub(crate) struct WorkerArguments {
+    pub(crate) encode: Option<Codec>,
+    pub(crate) decode: Option<Codec>,
+}
+
+impl JobArguments {
+    pub(crate) fn parse(attribute: &Attribute) -> Result<Self> {
+        let arguments = match &attribute.meta {
+            Meta::Path(_) => Vec::new(),
+            Meta::List(list) => arguments("job", JOB, list.tokens.clone())?,
+            Meta::NameValue(_) => {
+                return Err(Error::new_spanned(attribute, "write `#[job]`, or `#[job(name = \"..\", ..)]`"));
+            }
+        };
+        let mut job = Self::default();
+        for argument in arguments {
+            match argument.name.to_string().as_str() {
+                "name" => job.name = Some(argument.word("name")?),
+                "process_group" => job.process_group = Some(argument.word("process_group")?),
+                "min_processes" => job.min_processes = Some(argument.bound()?),
+                "max_processes" => job.max_processes = Some(argument.bound()?),
+                "encode" => job.encode = Some(argument.codec()?),
+                "decode" => job.decode = Some(argument.codec()?),
+                _ => job.exceptions = argument.flag()?,
+            }
+        }
+        Ok(job)
+    }
+}
+
+impl WorkerArguments {
+    pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
+        let mut worker = Self::default();
+        for argument in arguments("worker", WORKER, tokens)? {
+            let codec = argument.codec()?;
+            if argument.name == "encode" {
+                worker.encode = Some(codec);
+            } else {
+                worker.decode = Some(codec);
+            }
+        }
+        Ok(worker)
+    }
+}
+
+/// `name` or `name = value`.
+struct Argument {
+    name: Ident,
+    value: Option<Expr>,
+}
+
+impl Parse for Argument {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = input.call(Ident::parse_any)?;
+        if input.peek(syn::token::Paren) {
+            return Err(Error::new(name.span(), format!("write `{name} = ..`, with an equals sign")));
+        }
+        let value = if input.parse::<Option<Token![=]>>()?.is_some() { Some(input.parse()?) } else { None };
+        Ok(Self { name, value })
+    }
+}
+
+fn arguments(attribute: &str, known: &[&str], tokens: TokenStream) -> Result<Vec<Argument>> {
+    let arguments: Vec<_> = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens)?.into_iter().collect();
+    let mut wrong: Option<Error> = None;
+    let mut seen: Vec<&Ident> = Vec::new();
+    for Argument { name, .. } in &arguments {
+        let text = name.to_string();
+        let message = if !known.contains(&text.as_str()) {
+            unknown(attribute, known, &text)
+        } else if seen.contains(&name) {
+            format!("`{text}` is given twice")
+        } else {
+            seen.push(name);
+            continue;
+        };
+        let error = Error::new(name.span(), message);
+        match &mut wrong {
+            Some(first) => first.combine(error),
+            None => wrong = Some(error),
+        }
+    }
+    wrong.map_or(Ok(arguments), Err)
+}
+
+fn unknown(attribute: &str, known: &[&str], name: &str) -> String {
+    if LATER.contains(&name) && attribute == "job" {
+        return format!("`{name}` is not there yet: this version of gearman-driver knows {}", known.join(", "));
+    }
+    if JOB.contains(&name) {
+        return format!(
+            "`{name}` belongs to a method: `#[job({name} = ..)]`; `#[{attribute}]` knows {}",
+            known.join(", ")
+        );
+    }
+    // The original writes `MinProcesses(2)`.
+    let spelled = |name: &str| name.replace('_', "").to_lowercase();
+    let near = known
+        .iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(&spelled(name), &spelled(known)), known))
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let advice = near.map_or(String::new(), |(_, near)| format!(" did you mean `{near}`?"));
+    format!("`#[{attribute}]` has no attribute `{name}`;{advice} it knows {}", known.join(", "))
+}
+
+impl Argument {
+    fn error(&self, message: impl std::fmt::Display) -> Error {
+        match &self.value {
+            Some(value) => Error::new_spanned(value, message),
+            None => Error::new(self.name.span(), message),
+        }
+    }
+
+    fn literal(&self) -> Option<&Lit> {
+        match &self.value {
+            Some(Expr::Lit(ExprLit { lit, .. })) => Some(lit),
+            _ => None,
+        }
+    }
+
+    /// A name that job servers and the console can carry.
+    fn word(&self, what: &str) -> Result<LitStr> {
+        let Some(Lit::Str(text)) = self.literal() else {
+            return Err(self.error(format!("`{what}` is a string: `{what} = \"..\"`")));
+        };
+        let value = text.value();
+        if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(self.error(format!("`{what}` must not be empty, nor have white space or control characters")));
+        }
+        Ok(text.clone())
+    }
+
+    fn bound(&self) -> Result<Bound> {
+        let number = match self.literal() {
+            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().filter(|value| *value <= MAX_PROCESSES),
+            _ => None,
+        };
+        match number {
+            Some(value) => Ok(Bound { value, span: self.name.span() }),
+            None => Err(self.error(format!("`{}` is a whole number from 0 to {MAX_PROCESSES}", self.name))),
+        }
+    }
+
+    fn codec(&self) -> Result<Codec> {
+        let Some(_) = &self.value else {
+            return Ok(Codec::Named(self.name.clone()));
+        };
+        let message = format!(
+            "`{0}` names a method of this worker: `{0} = \"my_{0}r\"`; `{0}` alone means the method `{0}`",
+            self.name
+        );
+        match self.literal() {
+            Some(Lit::Str(text)) if text.value().is_empty() => Ok(Codec::None),
+            Some(Lit::Str(text)) => text.parse::<Ident>().map(Codec::Named).map_err(|_| self.error(message)),
+            _ => Err(self.error(message)),
+        }
+    }
+
+    fn flag(&self) -> Result<bool> {
+        match (&self.value, self.literal()) {
+            (None, _) => Ok(true),
+            (_, Some(Lit::Bool(flag))) => Ok(flag.value),
+            _ => Err(self.error(format!("`{}` is `true` or `false`", self.name))),
+        }
+    }
+}

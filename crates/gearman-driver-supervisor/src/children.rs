@@ -1,0 +1,147 @@
+//! Children of this process: hosts, workers whose host died, and strangers that were orphaned among their descendants.
+
+use gearman_driver_core::manager::Event;
+use gearman_driver_core::process::{ExitStatus, HostId, ProcessId};
+use gearman_driver_sys::reap::{self, Ended};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::event_loop::Supervisor;
+use crate::processes::Process;
+
+/// An exit as the host protocol tells it.
+pub(crate) fn status(code: Option<i32>, signal: Option<i32>) -> ExitStatus {
+    match (code, signal) {
+        (Some(code), _) => ExitStatus::Code(code),
+        (None, Some(signal)) => ExitStatus::Signal(signal),
+        (None, None) => ExitStatus::Unknown,
+    }
+}
+
+fn ended_status(ended: Option<Ended>) -> ExitStatus {
+    match ended {
+        Some(Ended::Code(code)) => ExitStatus::Code(code),
+        Some(Ended::Signal(signal)) => ExitStatus::Signal(signal),
+        None => ExitStatus::Unknown,
+    }
+}
+
+impl Supervisor {
+    /// Reaps what has ended.
+    pub(crate) async fn reap(&mut self) {
+        while let Some(pid) = reap::next_ended() {
+            if let Some(id) = self.hosts.iter().find(|(_, host)| host.pid == pid).map(|(id, _)| *id) {
+                let status = ended_status(reap::reap(pid, false));
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.ended = Some(status);
+                }
+                self.host_gone(id).await;
+            } else if let Some(process) = self.processes.by_pid(pid) {
+                // A worker of ours: its host is gone, or will be known to be in a moment.
+                let status = ended_status(reap::reap(pid, true));
+                self.exited(process, status).await;
+            } else {
+                let _ = reap::reap(pid, false);
+            }
+        }
+    }
+
+    /// A host's last message was read.
+    pub(crate) async fn host_closed(&mut self, id: HostId, problem: Option<String>) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        host.closed = true;
+        if let Some(problem) = problem {
+            self.log.error(&format!("({}) [host] {problem}: it is replaced", host.pid));
+            host.failure.get_or_insert(problem);
+        }
+        if host.ended.is_none() && host.ready {
+            // Deaf: no use any more. (One that failed to load exits by itself, with its exit code.)
+            let _ = kill(host.pid, Signal::SIGKILL);
+        }
+        self.host_gone(id).await;
+    }
+
+    /// When a host is reaped and its last message read: tells the manager, with what became of its workers.
+    async fn host_gone(&mut self, id: HostId) {
+        let Some((status, true)) = self.hosts.get(&id).and_then(|host| Some((host.ended?, host.closed))) else { return };
+        let Some(host) = self.hosts.remove(&id) else { return };
+        host.output.finish().await;
+        if !host.ready {
+            let error = host.failure.unwrap_or_else(|| match status {
+                ExitStatus::Signal(signal) => format!("the host was ended by signal {signal} before it had loaded the worker code"),
+                status => format!(
+                    "the host exited with status {status} before it had loaded the worker code; \
+                     does the program's main come to run() with these arguments, and return its exit code?"
+                ),
+            });
+            return self.event(Event::HostFailed { host: id, error }).await;
+        }
+        let (mut adopted, mut ended) = (Vec::new(), Vec::new());
+        for process in self.processes.of_host(id) {
+            match self.adopt(process) {
+                Some(pid) => adopted.push((process, pid.as_raw().unsigned_abs())),
+                None => {
+                    let activity = self.activity(process);
+                    self.forget(process).await;
+                    ended.push((process, activity));
+                }
+            }
+        }
+        self.stop_strangers();
+        self.event(Event::HostGone { host: id, status, adopted, ended }).await;
+    }
+
+    /// Takes over a worker whose host is gone; `None` when it has ended, or never came to be.
+    fn adopt(&mut self, id: ProcessId) -> Option<Pid> {
+        let slot = self.processes.get(id)?.slot;
+        // One that was just forked may not have been told of: then its slot says its PID.
+        let named = self.scoreboard.read(slot, id.0).and_then(|slot| i32::try_from(slot.pid).ok()).map(Pid::from_raw);
+        let process = self.processes.get_mut(id)?;
+        let pid = process.pid().or(named).filter(|pid| reap::is_child(*pid))?;
+        process.adopted = true;
+        process.set_pid(pid);
+        Some(pid)
+    }
+
+    /// A host has died: children of this process that nothing names are asked to stop. One may have been forked
+    /// by the host in its last moment.
+    fn stop_strangers(&self) {
+        let known = |pid: Pid| self.hosts.values().any(|host| host.pid == pid) || self.processes.by_pid(pid).is_some();
+        let children = std::fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id()));
+        for pid in children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw) {
+            if !known(pid) {
+                let _ = kill(pid, Signal::SIGTERM);
+            }
+        }
+    }
+
+    /// A worker process is running.
+    pub(crate) async fn spawned(&mut self, id: ProcessId, pid: u32) {
+        let Some(process) = self.processes.get_mut(id) else { return };
+        let Some(raw) = i32::try_from(pid).ok().filter(|raw| *raw > 1) else {
+            return self.log.error(&format!("a host says that it spawned PID {pid}: not believed"));
+        };
+        process.set_pid(Pid::from_raw(raw));
+        self.event(Event::Spawned { process: id, pid }).await;
+    }
+
+    /// A worker process ended and is reaped.
+    pub(crate) async fn exited(&mut self, id: ProcessId, status: ExitStatus) {
+        let final_activity = self.activity(id);
+        if self.forget(id).await {
+            self.event(Event::Exited { process: id, status, final_activity }).await;
+        }
+    }
+
+    /// Ends what is kept for a process: its output is logged to the end, its slot is free. False: nothing was kept.
+    pub(crate) async fn forget(&mut self, id: ProcessId) -> bool {
+        let Some(Process { output, slot, fifos, .. }) = self.processes.remove(id) else { return false };
+        output.finish().await;
+        for fifo in fifos {
+            // It has mostly been unlinked by the process itself.
+            let _ = std::fs::remove_file(fifo);
+        }
+        self.scoreboard.free(slot);
+        true
+    }
+}

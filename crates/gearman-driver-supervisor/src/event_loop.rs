@@ -1,0 +1,428 @@
+//! One channel of news, one loop that takes it: each piece becomes an event for the manager, whose effects are performed
+//! before the next piece is taken.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use gearman_driver_core::manager::{Event, Manager, Settings, Signal};
+use gearman_driver_core::order::OrderId;
+use gearman_driver_core::process::{Activity, HostId, ProcessId};
+use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
+use gearman_driver_core::{limits::Limits, order::OrderError};
+use gearman_driver_front::{Handle, Request, console};
+use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::host::Host;
+use crate::log::Log;
+use crate::observer::{Look, observe};
+use crate::processes::Processes;
+use crate::runtime_dir::RuntimeDir;
+use crate::scoreboard::{Scoreboard, activity};
+use crate::unknown_job::UnknownJobs;
+use crate::{Checked, RunError, Setup, names, signals};
+
+/// Something has happened. Who sends it stands beside it.
+pub(crate) enum News {
+    /// A signal that ends the driver arrived. From `signals`.
+    Signal(Signal),
+    /// HUP arrived. From `signals`.
+    ReloadAsked,
+    /// USR1 arrived. From `signals`.
+    ReopenLog,
+    /// Children of this process may have ended. From `signals`.
+    ChildEnded,
+    /// A host sent a message. From the task that reads its socket, in order.
+    Host(HostId, FromHost),
+    /// A host's last message was read, or it spoke garbage (said here). From the same task, once.
+    HostClosed(HostId, Option<String>),
+    /// A host was told to exit a while ago. From the timer set then.
+    HostOverdue(HostId),
+    /// The observer has looked.
+    Looked(Look),
+}
+
+/// How many pieces of news may wait before their senders do.
+const NEWS: usize = 1024;
+/// How many requests of operators may wait.
+const REQUESTS: usize = 256;
+
+/// The state of the shell.
+pub(crate) struct Supervisor {
+    pub(crate) setup: Setup,
+    pub(crate) clock: Clock,
+    pub(crate) log: Log,
+    pub(crate) runtime_dir: RuntimeDir,
+    pub(crate) scoreboard: Scoreboard,
+    pub(crate) hosts: BTreeMap<HostId, Host>,
+    pub(crate) processes: Processes,
+    /// The functions of each job, for reading slots.
+    pub(crate) functions: BTreeMap<Arc<str>, Vec<String>>,
+    pub(crate) replies: BTreeMap<OrderId, oneshot::Sender<Result<(), OrderError>>>,
+    pub(crate) unknown_jobs: UnknownJobs,
+    pub(crate) news: mpsc::Sender<News>,
+    /// Events that came out of performing effects.
+    pub(crate) pending: VecDeque<Event>,
+    /// The driver is to end: its exit code, and why.
+    pub(crate) exit: Option<(u8, Option<String>)>,
+    manager: Manager,
+    servers: Vec<ServerHealth>,
+    observing: bool,
+    orders: u64,
+}
+
+/// Runs the driver until it has drained or failed. The exit code of a clean end.
+///
+/// # Errors
+/// When the driver cannot start or go on; what was started is ended before.
+pub fn run(setup: Setup) -> Result<u8, RunError> {
+    let clock = Clock::start();
+    let config = &setup.config;
+    let log = Log::open(&config.logfile, config.loglayout.clone(), config.loglevel, clock)?;
+    let result = in_runtime(async {
+        let listener = listen(&setup).await?;
+        let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone())?;
+        if let Some(listener) = listener {
+            if let Ok(address) = listener.local_addr() {
+                log.info(&format!("console listens on {address}"));
+            }
+            tokio::spawn(console::serve(listener, handle, Arc::new(console::Commands::new())));
+        }
+        let (code, message) = supervisor.run(&mut news, requests).await;
+        // The answer to a console's `shutdown` may have been given in the last turn: its session sends it now.
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        match message {
+            Some(message) => Err(RunError::Ended(message)),
+            None => Ok(code),
+        }
+    })?;
+    if let Err(error) = &result {
+        log.write(gearman_driver_core::level::Level::Fatal, crate::log::CATEGORY, &error.to_string());
+    }
+    result
+}
+
+/// Loads the worker code in a host of its own and says what is there; registers nothing, starts no process.
+///
+/// # Errors
+/// When the worker code cannot be loaded.
+pub fn check(setup: Setup) -> Result<Checked, RunError> {
+    let clock = Clock::start();
+    let layout = setup.config.loglayout.clone();
+    let log = Log::open("-".as_ref(), layout, gearman_driver_core::level::Level::Warn, clock)?;
+    in_runtime(async {
+        let (mut supervisor, mut news, _handle, _requests) = Supervisor::new(setup, clock, log)?;
+        supervisor.check(&mut news).await
+    })?
+}
+
+fn in_runtime<T>(future: impl Future<Output = T>) -> Result<T, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| RunError::Setup { what: "the event loop", source })?;
+    let result = runtime.block_on(future);
+    // A callback that never comes back, or a name that is being looked up, must not hold up the exit.
+    runtime.shutdown_background();
+    Ok(result)
+}
+
+async fn listen(setup: &Setup) -> Result<Option<TcpListener>, RunError> {
+    let (host, port) = (&setup.config.console_host, setup.config.console_port);
+    if port == 0 {
+        return Ok(None);
+    }
+    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let listener = TcpListener::bind(&address).await.map_err(|source| RunError::Console { address, source })?;
+    Ok(Some(listener))
+}
+
+impl Supervisor {
+    #[allow(clippy::type_complexity, reason = "the ends of the two channels, used once")]
+    fn new(
+        setup: Setup,
+        clock: Clock,
+        log: Log,
+    ) -> Result<(Self, mpsc::Receiver<News>, Handle, mpsc::Receiver<Request>), RunError> {
+        let failed = |what| move |source| RunError::Setup { what, source };
+        gearman_driver_sys::reap::become_subreaper().map_err(failed("the reaping of orphans"))?;
+        if let Err(error) = gearman_driver_sys::fds::raise_limit() {
+            log.warn(&format!("the limit of open files can't be raised: {error}"));
+        }
+        let (news, news_queue) = mpsc::channel(NEWS);
+        let (requests, request_queue) = mpsc::channel(REQUESTS);
+        let handle = Handle::new(requests);
+        signals::listen(&news).map_err(failed("the handling of signals"))?;
+        let settings = Settings {
+            max_idle_time: setup.config.max_idle_time,
+            shutdown_timeout: setup.config.shutdown_timeout,
+            seed: u64::from(std::process::id()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Settings::default()
+        };
+        let servers = setup
+            .servers
+            .iter()
+            .map(|server| ServerHealth { address: server.to_string(), last_answer: None, error: None })
+            .collect();
+        let supervisor = Self {
+            clock,
+            runtime_dir: RuntimeDir::create().map_err(failed("the run-time directory"))?,
+            scoreboard: Scoreboard::create().map_err(failed("the scoreboard"))?,
+            hosts: BTreeMap::new(),
+            processes: Processes::default(),
+            functions: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            unknown_jobs: UnknownJobs::new(setup.unknown_job.clone(), handle.clone(), log.clone()),
+            news,
+            pending: VecDeque::new(),
+            exit: None,
+            manager: Manager::new(settings),
+            servers,
+            observing: false,
+            orders: 0,
+            setup,
+            log,
+        };
+        Ok((supervisor, news_queue, handle, request_queue))
+    }
+
+    async fn run(
+        &mut self,
+        news: &mut mpsc::Receiver<News>,
+        mut requests: mpsc::Receiver<Request>,
+    ) -> (u8, Option<String>) {
+        self.event(Event::Started).await;
+        loop {
+            if let Some(end) = self.exit.take() {
+                return end;
+            }
+            // Asked anew each time: any event may have moved it.
+            let deadline = self.manager.next_deadline().map(|time| self.clock.until(time));
+            let due = async {
+                match deadline {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(news) = news.recv() => self.news(news).await,
+                Some(request) = requests.recv() => self.request(request).await,
+                () = due => {
+                    self.observe_processes().await;
+                    self.event(Event::Tick).await;
+                }
+            }
+        }
+    }
+
+    /// Hands an event to the manager and performs what comes back, with what comes of that.
+    pub(crate) async fn event(&mut self, event: Event) {
+        self.pending.push_back(event);
+        while let Some(event) = self.pending.pop_front() {
+            for effect in self.manager.handle(self.clock.now(), event) {
+                self.perform(effect);
+            }
+        }
+    }
+
+    async fn news(&mut self, news: News) {
+        match news {
+            News::Signal(signal) => {
+                self.observe_processes().await;
+                self.event(Event::Signal(signal)).await;
+            }
+            News::ReloadAsked => self.log.warn("HUP: reload is not there yet; the driver goes on with the worker code that it has"),
+            News::ReopenLog => {
+                self.log.reopen();
+                self.log.info("log file opened anew");
+            }
+            News::ChildEnded => self.reap().await,
+            News::Host(host, message) => self.host_message(host, message).await,
+            News::HostClosed(host, problem) => self.host_closed(host, problem).await,
+            News::HostOverdue(host) => self.kill_host(host),
+            News::Looked(look) => {
+                self.observe_processes().await;
+                let complete = look.servers.iter().all(|(_, error)| error.is_none());
+                let now = self.clock.now();
+                for (health, (_, error)) in self.servers.iter_mut().zip(look.servers) {
+                    if error.is_none() {
+                        health.last_answer = Some(now);
+                    }
+                    health.error = error;
+                }
+                self.event(Event::Looked { functions: look.functions, complete }).await;
+            }
+        }
+    }
+
+    async fn request(&mut self, request: Request) {
+        self.observe_processes().await;
+        match request {
+            Request::Order { order, reply } => {
+                self.orders += 1;
+                let id = OrderId(self.orders);
+                self.replies.insert(id, reply);
+                self.event(Event::Order { id, order }).await;
+            }
+            Request::Snapshot { reply } => {
+                // Whoever asked may be gone.
+                let _ = reply.send(Arc::new(self.snapshot()));
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.manager.snapshot(self.clock.now());
+        snapshot.servers.clone_from(&self.servers);
+        snapshot
+    }
+
+    /// Tells the manager what stands in the scoreboard.
+    async fn observe_processes(&mut self) {
+        let processes: Vec<(ProcessId, Activity)> =
+            self.processes.iter().filter_map(|(id, _)| Some((id, self.activity(id)?))).collect();
+        if !processes.is_empty() {
+            self.event(Event::Observed { processes }).await;
+        }
+    }
+
+    /// What a process has written into its slot.
+    pub(crate) fn activity(&self, id: ProcessId) -> Option<Activity> {
+        let process = self.processes.get(id)?;
+        let slot = self.scoreboard.read(process.slot, id.0)?;
+        let functions = self.functions.get(&process.job).map_or(&[][..], Vec::as_slice);
+        Some(activity(&slot, self.clock, functions))
+    }
+
+    async fn host_message(&mut self, id: HostId, message: FromHost) {
+        match message {
+            FromHost::Loaded { protocol, jobs, warnings } => self.host_loaded(id, protocol, jobs, &warnings).await,
+            FromHost::Failed { error } => {
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.failure = Some(error);
+                }
+            }
+            FromHost::Spawned { process, pid } => self.spawned(ProcessId(process), pid).await,
+            FromHost::SpawnFailed { process, error } => {
+                let process = ProcessId(process);
+                if self.forget(process).await {
+                    self.event(Event::SpawnFailed { process, error }).await;
+                }
+            }
+            FromHost::Exited { process, code, signal } => {
+                self.exited(ProcessId(process), crate::children::status(code, signal)).await;
+            }
+        }
+    }
+
+    async fn host_loaded(&mut self, id: HostId, protocol: u32, jobs: Vec<WireJob>, warnings: &[String]) {
+        for warning in warnings {
+            self.log.warn(warning);
+        }
+        let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.ready) else { return };
+        let jobs = if protocol == PROTOCOL_VERSION {
+            jobs.into_iter().map(declaration).collect::<Result<Vec<_>, _>>()
+        } else {
+            Err(format!("it speaks version {protocol} of the host protocol and this driver version {PROTOCOL_VERSION}"))
+        };
+        match jobs {
+            Ok(jobs) => {
+                host.ready = true;
+                let generation = host.generation;
+                for job in &jobs {
+                    self.functions.insert(job.name.as_str().into(), job.functions.clone());
+                }
+                self.event(Event::HostReady { host: id, generation, jobs }).await;
+                self.start_observing();
+            }
+            Err(error) => {
+                host.failure = Some(error);
+                host.send(&ToHost::Exit);
+            }
+        }
+    }
+
+    /// The queues are looked at once there are jobs: before, every function would be unknown.
+    fn start_observing(&mut self) {
+        let interval = self.setup.config.interval;
+        if self.observing || interval.is_zero() {
+            return;
+        }
+        self.observing = true;
+        tokio::spawn(observe(self.setup.servers.clone(), interval, self.news.clone(), self.log.clone()));
+    }
+
+    /// The first message to a host.
+    pub(crate) fn load(&self, generation: u32) -> ToHost {
+        let config = &self.setup.config;
+        let bounds = |attributes: &gearman_driver_core::config::RuntimeAttributes| RuntimeBounds {
+            min_processes: attributes.min_processes,
+            max_processes: attributes.max_processes,
+        };
+        ToHost::Load(Box::new(Load {
+            protocol: PROTOCOL_VERSION,
+            generation,
+            driver_pid: std::process::id(),
+            host_name: names::host_name(),
+            lifeline: self.runtime_dir.lifeline().display().to_string(),
+            scoreboard: self.scoreboard.path(),
+            loglevel: Some(config.loglevel.name().to_owned()),
+            server: self.setup.servers.to_string(),
+            namespaces: config.namespaces.clone(),
+            lib: config.lib.iter().map(|lib| lib.display().to_string()).collect(),
+            worker_options: config.worker_options.clone(),
+            job_runtime_attributes: config
+                .job_runtime_attributes
+                .iter()
+                .map(|(job, attributes)| (job.clone(), bounds(attributes)))
+                .collect(),
+        }))
+    }
+
+    /// Loads the worker code in one host, and ends that.
+    async fn check(&mut self, news: &mut mpsc::Receiver<News>) -> Result<Checked, RunError> {
+        let id = HostId(0);
+        let host = Host::start(id, 1, &self.setup.host, &self.log, &self.news)
+            .map_err(|source| RunError::Setup { what: "a host", source })?;
+        host.send(&self.load(1));
+        self.hosts.insert(id, host);
+        let mut found = Err("the host ended before it had loaded the worker code".to_owned());
+        while let Some(news) = news.recv().await {
+            match news {
+                News::Host(_, FromHost::Loaded { jobs, warnings, .. }) => {
+                    found = jobs
+                        .into_iter()
+                        .map(declaration)
+                        .collect::<Result<Vec<_>, _>>()
+                        .map(|jobs| Checked { jobs, warnings });
+                    self.hosts[&id].send(&ToHost::Exit);
+                }
+                News::Host(_, FromHost::Failed { error }) => found = Err(error),
+                News::Signal(_) => found = Err("interrupted".to_owned()),
+                News::HostClosed(..) => break,
+                _ => {}
+            }
+        }
+        if let Some(host) = self.hosts.remove(&id) {
+            host.output.finish().await;
+        }
+        found.map_err(RunError::Ended)
+    }
+}
+
+fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration, String> {
+    let limits = Limits::new(job.min_processes, job.max_processes)
+        .map_err(|error| format!("job {}: {error}", job.name))?;
+    Ok(gearman_driver_core::job::JobDeclaration {
+        name: job.name,
+        functions: job.functions,
+        limits,
+        max_idle_time: None,
+    })
+}

@@ -1,0 +1,131 @@
+//! The log: where lines go, in which layout, from which level on.
+//!
+//! A line is one write to a file opened for appending, so that rotation by renaming (then USR1) and by copying and
+//! truncating both work, and lines of several writers don't mix.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gearman_driver_core::layout::{Layout, Record};
+use gearman_driver_core::level::Level;
+
+use crate::clock::Clock;
+use crate::names::host_name;
+
+/// The log file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the log file {} can't be opened for appending: {source}; choose another one with --logfile, `-` is standard error", path.display())]
+pub struct LogError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// A handle to the log. Clones write to the same one.
+#[derive(Clone)]
+pub(crate) struct Log {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sink: Mutex<Sink>,
+    layout: Layout,
+    level: Level,
+    clock: Clock,
+    host: String,
+    pid: u32,
+}
+
+struct Sink {
+    /// `None`: standard error.
+    file: Option<(PathBuf, File)>,
+    /// Standard error is a terminal: the lines are shown there too.
+    terminal: bool,
+    line: String,
+}
+
+impl Log {
+    /// Opens the log file; `-` is standard error.
+    pub(crate) fn open(path: &Path, layout: Layout, level: Level, clock: Clock) -> Result<Self, LogError> {
+        let file = if path == Path::new("-") { None } else { Some((path.to_owned(), append(path)?)) };
+        let terminal = file.is_some() && io::stderr().is_terminal();
+        let sink = Mutex::new(Sink { file, terminal, line: String::new() });
+        let inner = Inner { sink, layout, level, clock, host: host_name(), pid: std::process::id() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Opens the file anew (USR1): what was renamed is let go.
+    pub(crate) fn reopen(&self) {
+        let mut sink = self.inner.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((path, _)) = &sink.file else { return };
+        let path = path.clone();
+        match append(&path) {
+            Ok(file) => sink.file = Some((path, file)),
+            Err(error) => {
+                drop(sink);
+                self.error(&format!("{error}; the log goes on in the old file"));
+            }
+        }
+    }
+
+    /// Whether lines of that level are written at all.
+    pub(crate) fn writes(&self, level: Level) -> bool {
+        level.passes(self.inner.level)
+    }
+
+    /// Writes a line, if its level is high enough.
+    pub(crate) fn write(&self, level: Level, category: &str, message: &str) {
+        if !self.writes(level) {
+            return;
+        }
+        let inner = &*self.inner;
+        let record = Record {
+            time: jiff::ZonedDateTime::now(),
+            level,
+            category,
+            message,
+            pid: inner.pid,
+            host: &inner.host,
+            since_start: inner.clock.now().uptime(),
+        };
+        let mut sink = inner.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let Sink { file, terminal, line } = &mut *sink;
+        line.clear();
+        inner.layout.render(&record, line);
+        // A full disk stops the log, and nothing else: there is nobody to tell.
+        let _ = match file {
+            Some((_, file)) => file.write_all(line.as_bytes()),
+            None => io::stderr().write_all(line.as_bytes()),
+        };
+        if *terminal {
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+        if line.capacity() > 64 << 10 {
+            *line = String::new();
+        }
+    }
+
+    pub(crate) fn info(&self, message: &str) {
+        self.write(Level::Info, CATEGORY, message);
+    }
+
+    pub(crate) fn warn(&self, message: &str) {
+        self.write(Level::Warn, CATEGORY, message);
+    }
+
+    pub(crate) fn error(&self, message: &str) {
+        self.write(Level::Error, CATEGORY, message);
+    }
+}
+
+/// The driver's own category (`%c`), as the original's logger.
+pub(crate) const CATEGORY: &str = "Gearman::Driver";
+
+fn append(path: &Path) -> Result<File, LogError> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|source| LogError { path: path.to_owned(), source })
+}

@@ -1,0 +1,140 @@
+//! What hosts and worker processes print: read from their FIFOs, logged line by line.
+
+mod lines;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use gearman_driver_core::level::Level;
+use gearman_driver_wire::record;
+use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::lines::Lines;
+use crate::log::Log;
+
+/// How much is still read from a process that has ended: what a stray child of it prints on goes unread.
+const REST_BYTES: usize = 1 << 20;
+
+/// Who prints.
+#[derive(Debug, Clone)]
+pub(crate) struct Speaker {
+    /// The PID, once it is known.
+    pub(crate) pid: Arc<std::sync::atomic::AtomicU32>,
+    /// The job, or `host`.
+    pub(crate) job: Arc<str>,
+}
+
+/// The reader of one process's standard output and error.
+pub(crate) struct Output {
+    finish: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Output {
+    /// Reads both until [`Output::finish`].
+    pub(crate) fn read(stdout: OwnedFd, stderr: OwnedFd, speaker: Speaker, log: Log) -> io::Result<Self> {
+        let mut out = Stream::new(stdout, "STDOUT")?;
+        let mut err = Stream::new(stderr, "STDERR")?;
+        let (finish, mut finished) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            loop {
+                let news = tokio::select! {
+                    _ = &mut finished => break,
+                    open = out.more(), if !out.ended => open.map(|()| &mut out),
+                    open = err.more(), if !err.ended => open.map(|()| &mut err),
+                };
+                if let Ok(stream) = news {
+                    stream.log_lines(&speaker, &log);
+                }
+            }
+            for stream in [&mut out, &mut err] {
+                stream.rest();
+                stream.log_lines(&speaker, &log);
+                if let Some(line) = stream.lines.last() {
+                    write(&line, stream.tag, &speaker, &log);
+                }
+            }
+        });
+        Ok(Self { finish, task })
+    }
+
+    /// The process has ended: what it has printed last is logged before this returns.
+    pub(crate) async fn finish(self) {
+        let _ = self.finish.send(());
+        let _ = self.task.await;
+    }
+}
+
+struct Stream {
+    pipe: pipe::Receiver,
+    lines: Lines,
+    tag: &'static str,
+    ended: bool,
+}
+
+impl Stream {
+    fn new(fd: OwnedFd, tag: &'static str) -> io::Result<Self> {
+        Ok(Self { pipe: pipe::Receiver::from_owned_fd(fd)?, lines: Lines::default(), tag, ended: false })
+    }
+
+    /// Waits for more, and reads it.
+    async fn more(&mut self) -> io::Result<()> {
+        let mut bytes = [0; 4096];
+        loop {
+            self.pipe.readable().await?;
+            match self.pipe.try_read(&mut bytes) {
+                Ok(n) if n > 0 => {
+                    self.lines.push(&bytes[..n]);
+                    return Ok(());
+                }
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                _ => {
+                    self.ended = true;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Reads what is there, without waiting: past tokio, which may not know yet that something is.
+    fn rest(&mut self) {
+        let mut bytes = [0; 4096];
+        let mut budget = REST_BYTES;
+        while budget > 0 {
+            match nix::unistd::read(&self.pipe, &mut bytes) {
+                Ok(n) if n > 0 => {
+                    self.lines.push(&bytes[..n]);
+                    budget = budget.saturating_sub(n);
+                }
+                Err(nix::errno::Errno::EINTR) => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn log_lines(&mut self, speaker: &Speaker, log: &Log) {
+        while let Some(line) = self.lines.next_line() {
+            write(&line, self.tag, speaker, log);
+        }
+    }
+}
+
+/// Logs a line: a record with its level and handle, other text tagged with where it came from.
+fn write(line: &str, tag: &str, speaker: &Speaker, log: &Log) {
+    let pid = speaker.pid.load(std::sync::atomic::Ordering::Relaxed);
+    let job = &speaker.job;
+    match record::decode(line).filter(|_| tag == "STDERR") {
+        Some(record) => {
+            let level = record.level.parse().unwrap_or(Level::Info);
+            let message = match record.handle {
+                Some(handle) => format!("({pid}) [{job}] [{handle}] {}", record.message),
+                None => format!("({pid}) [{job}] {}", record.message),
+            };
+            log.write(level, record.target, &message);
+        }
+        None => log.write(Level::Info, crate::log::CATEGORY, &format!("({pid}) [{job}] {tag}: {}", lines::printable(line))),
+    }
+}

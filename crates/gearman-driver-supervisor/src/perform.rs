@@ -1,0 +1,133 @@
+//! Carries out what the manager asks for. Nothing here waits.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use gearman_driver_core::manager::{Effect, Event};
+use gearman_driver_core::process::{HostId, ProcessId};
+use gearman_driver_wire::host::ToHost;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::UnknownJob;
+use crate::event_loop::{News, Supervisor};
+use crate::host::Host;
+use crate::log::CATEGORY;
+use crate::output::{Output, Speaker};
+use crate::processes::Process;
+
+/// How long a host that was told to exit may take.
+const HOST_EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    pub(crate) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::StartHost { host, generation } => self.start_host(host, generation),
+            Effect::StopHost { host } => self.stop_host(host),
+            Effect::Spawn { process, job, host } => {
+                if let Err(error) = self.spawn(process, &job, host) {
+                    self.pending.push_back(Event::SpawnFailed { process, error: error.to_string() });
+                }
+            }
+            Effect::Stop { process } => self.signal(process, &ToHost::Stop { process: process.0 }, Signal::SIGTERM),
+            Effect::Kill { process } => self.signal(process, &ToHost::Kill { process: process.0 }, Signal::SIGKILL),
+            Effect::Reply { id, result } => {
+                if let Some(reply) = self.replies.remove(&id) {
+                    // Whoever ordered may be gone.
+                    let _ = reply.send(result);
+                }
+            }
+            Effect::UnknownJob { function, status } => self.unknown_jobs.call(UnknownJob { function, status }),
+            Effect::Log(line) => self.log.write(line.level, CATEGORY, &line.to_string()),
+            Effect::Exit { code, message } => self.exit = Some((code, message)),
+        }
+    }
+
+    fn start_host(&mut self, id: HostId, generation: u32) {
+        match Host::start(id, generation, &self.setup.host, &self.log, &self.news) {
+            Ok(host) => {
+                host.send(&self.load(generation));
+                self.hosts.insert(id, host);
+            }
+            Err(error) => {
+                let error = format!("a host can't be started: {error}");
+                self.pending.push_back(Event::HostFailed { host: id, error });
+            }
+        }
+    }
+
+    /// Tells a host to exit. One that is still loading does not read its socket and has nothing to lose.
+    fn stop_host(&mut self, id: HostId) {
+        let Some(host) = self.hosts.get(&id) else { return };
+        if !host.ready {
+            return self.kill_host(id);
+        }
+        host.send(&ToHost::Exit);
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(HOST_EXIT_TIMEOUT).await;
+            let _ = news.send(News::HostOverdue(id)).await;
+        });
+    }
+
+    /// Kills a host that is not reaped yet.
+    pub(crate) fn kill_host(&self, id: HostId) {
+        if let Some(host) = self.hosts.get(&id).filter(|host| host.ended.is_none()) {
+            let _ = kill(host.pid, Signal::SIGKILL);
+        }
+    }
+
+    /// Orders a worker process from its host.
+    fn spawn(&mut self, id: ProcessId, job: &str, host: HostId) -> io::Result<()> {
+        if !self.hosts.contains_key(&host) {
+            return Err(io::Error::other("its host is gone"));
+        }
+        let slot = self.scoreboard.take().ok_or_else(|| io::Error::other("all slots of the scoreboard are taken"))?;
+        let ordered = self.order_spawn(id, job, host, slot);
+        if ordered.is_err() {
+            self.scoreboard.free(slot);
+        }
+        ordered
+    }
+
+    fn order_spawn(&mut self, id: ProcessId, job: &str, host: HostId, slot: u32) -> io::Result<()> {
+        let (out_path, out) = self.runtime_dir.fifo(&format!("{}.out", id.0))?;
+        let (err_path, err) = self.runtime_dir.fifo(&format!("{}.err", id.0)).inspect_err(|_| {
+            let _ = std::fs::remove_file(&out_path);
+        })?;
+        let order = ToHost::Spawn {
+            process: id.0,
+            job: job.to_owned(),
+            slot,
+            stdout: out_path.display().to_string(),
+            stderr: err_path.display().to_string(),
+        };
+        let pid = Arc::new(AtomicU32::new(0));
+        let job: Arc<str> = job.into();
+        let speaker = Speaker { pid: Arc::clone(&pid), job: Arc::clone(&job) };
+        let output = Output::read(OwnedFd::from(out), OwnedFd::from(err), speaker, self.log.clone())?;
+        self.processes.insert(id, Process::new(job, host, slot, output, [out_path, err_path], pid));
+        self.hosts[&host].send(&order);
+        Ok(())
+    }
+
+    /// Signals a worker process: its host does, or this process where it has adopted it. Only who reaps it may, since
+    /// only then the PID can't be another's.
+    fn signal(&self, id: ProcessId, order: &ToHost, signal: Signal) {
+        let Some(process) = self.processes.get(id) else { return };
+        if !process.adopted {
+            if let Some(host) = self.hosts.get(&process.host) {
+                host.send(order);
+            }
+            return;
+        }
+        let Some(pid) = process.pid() else { return };
+        let _ = kill(pid, signal);
+        if signal == Signal::SIGKILL {
+            let _ = kill(Pid::from_raw(-pid.as_raw()), signal);
+        }
+    }
+}

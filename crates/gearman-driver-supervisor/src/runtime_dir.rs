@@ -1,0 +1,73 @@
+//! The driver's run-time directory: 0700, holds the lifeline and the FIFOs that wait to be opened.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::kill;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+
+const PREFIX: &str = "gearman-driver-";
+
+/// The directory, and the lifeline in it. Removed at the end.
+#[derive(Debug)]
+pub(crate) struct RuntimeDir {
+    dir: tempfile::TempDir,
+    /// The only write end of the lifeline: it closes when this process ends, however it does.
+    _lifeline: File,
+}
+
+impl RuntimeDir {
+    /// Makes the directory (in `$XDG_RUNTIME_DIR` where there is one), after removing those of drivers that were killed.
+    pub(crate) fn create() -> io::Result<Self> {
+        let parent = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|dir| nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok())
+            .unwrap_or_else(std::env::temp_dir);
+        remove_left_behind(&parent);
+        let dir = tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(parent)?;
+        let path = dir.path().join("lifeline");
+        make_fifo(&path)?;
+        // A FIFO opens for writing without waiting only where somebody reads.
+        let read = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
+        let lifeline = OpenOptions::new().write(true).open(&path)?;
+        drop(read);
+        Ok(Self { dir, _lifeline: lifeline })
+    }
+
+    /// The path of the lifeline.
+    pub(crate) fn lifeline(&self) -> PathBuf {
+        self.dir.path().join("lifeline")
+    }
+
+    /// Makes the FIFO `name` and opens it for reading: for writing too, so that it has no end of file before its
+    /// process has opened it. Closed at exec; only this process reads it.
+    pub(crate) fn fifo(&self, name: &str) -> io::Result<(PathBuf, File)> {
+        let path = self.dir.path().join(name);
+        make_fifo(&path)?;
+        let file = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
+        Ok((path, file))
+    }
+}
+
+fn make_fifo(path: &Path) -> io::Result<()> {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    Ok(())
+}
+
+/// Removes the directories of this user's drivers that are gone: one that was killed could not.
+fn remove_left_behind(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|rest| rest.split('-').next());
+        let Some(pid) = pid.and_then(|pid| pid.parse().ok()) else { continue };
+        let gone = kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
+        // Another user's can't be removed, and a link is not followed.
+        if gone && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The supervisor's side of the scoreboard: the memory, which slots are taken, and what stands in them.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, LastError};
+use gearman_driver_wire::scoreboard::{self, SLOT_BYTES, SLOTS, Slot, State, at};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::clock::{Clock, unix_seconds};
+
+/// The scoreboard.
+#[derive(Debug)]
+pub(crate) struct Scoreboard {
+    memory: File,
+    freed: BTreeSet<u32>,
+    next: u32,
+}
+
+impl Scoreboard {
+    pub(crate) fn create() -> io::Result<Self> {
+        let memory = File::from(memfd_create(c"gearman-driver-scoreboard", MFdFlags::MFD_CLOEXEC)?);
+        memory.set_len(scoreboard::offset(SLOTS))?;
+        Ok(Self { memory, freed: BTreeSet::new(), next: 0 })
+    }
+
+    /// The path under which a host opens it.
+    pub(crate) fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.memory.as_raw_fd())
+    }
+
+    /// A free slot, the lowest: so that few pages are used.
+    pub(crate) fn take(&mut self) -> Option<u32> {
+        if let Some(slot) = self.freed.pop_first() {
+            return Some(slot);
+        }
+        if self.next == SLOTS {
+            return None;
+        }
+        self.next += 1;
+        Some(self.next - 1)
+    }
+
+    /// Gives a slot back; what stood there no longer counts.
+    pub(crate) fn free(&mut self, slot: u32) {
+        // Zeroing a slot of our own memory can't fail; if it did, the process's number in it would tell it from a new one.
+        let _ = self.memory.write_all_at(&[0; SLOT_BYTES], scoreboard::offset(slot));
+        self.freed.insert(slot);
+    }
+
+    /// What the process with that number has written into its slot; `None` before it has.
+    pub(crate) fn read(&self, slot: u32, process: u64) -> Option<Slot> {
+        let mut bytes = [0; SLOT_BYTES];
+        self.memory.read_exact_at(&mut bytes, scoreboard::offset(slot)).ok()?;
+        let mut read = Slot::read(&bytes).filter(|read| read.process == process)?;
+        // A text that was written twice meanwhile may be half of each: then it is left out.
+        let mut count = [0; 8];
+        for (place, text) in [(at::MESSAGE, &mut read.message), (at::HANDLE, &mut read.handle)] {
+            self.memory.read_exact_at(&mut count, scoreboard::offset(slot) + place as u64).ok()?;
+            let before = u64::from_ne_bytes(bytes[place..place + 8].try_into().expect("eight bytes"));
+            if u64::from_ne_bytes(count).wrapping_sub(before) > 1 {
+                text.clear();
+            }
+        }
+        Some(read)
+    }
+}
+
+/// A slot in the manager's terms. `functions` are those of the process's job.
+pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activity {
+    let state = match slot.state {
+        State::Starting => ActivityState::Starting,
+        State::Idle => ActivityState::Idle,
+        State::Busy => ActivityState::Busy,
+        State::Draining => ActivityState::Draining,
+    };
+    let current = slot.function.and_then(|function| functions.get(function)).map(|function| CurrentJob {
+        function: function.clone(),
+        handle: slot.handle.clone(),
+    });
+    Activity {
+        state,
+        since: clock.workers(slot.state_since),
+        last_run: slot.last_run.map(unix_seconds),
+        last_error: slot
+            .last_error
+            .map(|millis| LastError { at: unix_seconds(millis), message: slot.message.clone() }),
+        jobs_done: slot.done.saturating_add(slot.failed),
+        current,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_slot_is_taken_and_a_freed_one_reads_as_nobodys() {
+        let mut board = Scoreboard::create().unwrap();
+        assert_eq!([board.take(), board.take(), board.take()], [Some(0), Some(1), Some(2)]);
+        let mut bytes = [0; SLOT_BYTES];
+        bytes[at::PID..at::PID + 8].copy_from_slice(&42u64.to_ne_bytes());
+        bytes[at::PROCESS..at::PROCESS + 8].copy_from_slice(&7u64.to_ne_bytes());
+        bytes[at::STATE..at::STATE + 8].copy_from_slice(&2u64.to_ne_bytes());
+        board.memory.write_all_at(&bytes, scoreboard::offset(1)).unwrap();
+        assert_eq!(board.read(1, 7).unwrap().pid, 42);
+        assert_eq!(board.read(1, 8), None, "another process's");
+        board.free(1);
+        assert_eq!(board.read(1, 7), None);
+        assert_eq!(board.take(), Some(1));
+    }
+}

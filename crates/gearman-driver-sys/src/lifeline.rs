@@ -1,0 +1,111 @@
+//! How a worker process learns that the supervisor is gone, in the middle of a job too.
+//!
+//! The lifeline is a pipe whose write end only the supervisor holds. A worker that waits for a job polls it; one that
+//! runs a job gets SIGIO at its end of file. The handler then turns standard output and error to /dev/null (nobody
+//! reads them any more: a job that prints must neither fail nor block) and raises the drain flag. A write that
+//! was blocked on the full pipe is restarted by the kernel and finds /dev/null.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+static LIFELINE: AtomicI32 = AtomicI32::new(-1);
+static DEV_NULL: AtomicI32 = AtomicI32::new(-1);
+
+/// The read end of the lifeline.
+#[derive(Debug)]
+pub struct Lifeline {
+    pipe: File,
+}
+
+impl Lifeline {
+    /// Opens the lifeline at `path` (the FIFO, or another process's descriptor in `/proc`).
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &str) -> io::Result<Self> {
+        let pipe = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path)?;
+        Ok(Self { pipe })
+    }
+
+    /// Opens it once more, with a description of its own: what [`Lifeline::watch`] sets must not be shared
+    /// with the host's other children.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn reopen(&self) -> io::Result<Self> {
+        Self::open(&format!("/proc/self/fd/{}", self.pipe.as_raw_fd()))
+    }
+
+    /// Whether the supervisor is gone.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        let mut fds = [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Ok(_) => fds[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR)),
+            Err(_) => false,
+        }
+    }
+
+    /// From now on, the end of the lifeline turns this process's output to /dev/null and raises the flag of
+    /// [`SelfPipe`](crate::signal::SelfPipe).
+    ///
+    /// # Errors
+    /// When the kernel refuses, or /dev/null cannot be opened.
+    pub fn watch(&self) -> io::Result<()> {
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        // Both stay open for the process's life: the handler uses them.
+        DEV_NULL.store(std::os::fd::IntoRawFd::into_raw_fd(null), Ordering::SeqCst);
+        LIFELINE.store(self.pipe.as_raw_fd(), Ordering::SeqCst);
+        crate::signal::handle_with(Signal::SIGIO, on_io)?;
+        // SAFETY: F_SETOWN with our own PID on a descriptor that we own; nix has no wrapper for it.
+        if unsafe { libc::fcntl(self.pipe.as_raw_fd(), libc::F_SETOWN, libc::getpid()) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let flags = OFlag::from_bits_retain(fcntl(&self.pipe, FcntlArg::F_GETFL)?);
+        fcntl(&self.pipe, FcntlArg::F_SETFL(flags | OFlag::O_ASYNC))?;
+        // It may have ended before it was watched.
+        on_io(0);
+        Ok(())
+    }
+}
+
+impl AsFd for Lifeline {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        // The handler must not poll a number that may be somebody else's by then.
+        let _ = LIFELINE.compare_exchange(self.pipe.as_raw_fd(), -1, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+extern "C" fn on_io(_signal: libc::c_int) {
+    let fd = LIFELINE.load(Ordering::SeqCst);
+    let null = DEV_NULL.load(Ordering::SeqCst);
+    if fd < 0 || null < 0 {
+        return;
+    }
+    let errno = Errno::last_raw();
+    let mut pollfd = libc::pollfd { fd, events: 0, revents: 0 };
+    // SAFETY: poll(2) and dup2(2) are async-signal-safe; both descriptors stay open for the process's life
+    // (`watch`, `Drop`), and 1 and 2 are standard output and error by definition.
+    unsafe {
+        if libc::poll(&raw mut pollfd, 1, 0) == 1 && pollfd.revents & (libc::POLLHUP | libc::POLLERR) != 0 {
+            libc::dup2(null, 1);
+            libc::dup2(null, 2);
+            crate::signal::wake();
+        }
+    }
+    Errno::set_raw(errno);
+}

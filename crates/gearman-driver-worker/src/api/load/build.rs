@@ -1,0 +1,140 @@
+//! From one worker type, or one declared job, to a built worker and its jobs.
+
+use super::error::ADDED;
+use super::{LoadError, LoadedFunction, LoadedJob, Runtime};
+use crate::api::attributes::Bounds;
+use crate::api::call::guard;
+use crate::api::process::Body;
+use crate::api::registry::{JobMethod, WorkerType};
+use crate::api::{JobSpec, Worker, WorkerOptions};
+
+/// A worker and its jobs.
+pub(crate) struct BuiltWorker {
+    pub(crate) worker: Box<dyn Worker>,
+    pub(crate) jobs: Vec<BuiltJob>,
+}
+
+/// A job and how its functions run, one body for each.
+pub(crate) struct BuiltJob {
+    pub(crate) job: LoadedJob,
+    pub(crate) bodies: Vec<Body>,
+}
+
+/// Builds a worker once and works out its jobs.
+pub(crate) fn build_worker(
+    worker_type: &WorkerType,
+    options: &WorkerOptions,
+    runtime: &mut Runtime<'_>,
+) -> Result<BuiltWorker, LoadError> {
+    let path = worker_type.path;
+    let worker = guard(|| (worker_type.build)(options))
+        .map_err(|caught| LoadError::New { worker: path.to_owned(), message: caught.message })?;
+    let prefix = ask(path, "prefix", || worker.prefix())?;
+    let defaults = ask(path, "default_attributes", || worker.default_attributes())?.into();
+    let overrides = Bounds::from(ask(path, "override_attributes", || worker.override_attributes())?);
+
+    let mut jobs = Vec::new();
+    for group in groups(worker_type.methods) {
+        let name = format!("{prefix}{}", group.name);
+        let operator = runtime.bounds(Some(format!("{path}::{}", group.name)), &name);
+        let (min_processes, max_processes) = operator
+            .over(overrides)
+            .over(group.bounds(path)?)
+            .over(defaults)
+            .resolve()
+            .map_err(|reason| LoadError::Bounds { worker: path.to_owned(), job: group.described(), reason })?;
+        let functions = group
+            .methods
+            .iter()
+            .map(|method| LoadedFunction { name: format!("{prefix}{}", method.name), exceptions: method.exceptions })
+            .collect();
+        jobs.push(BuiltJob {
+            job: LoadedJob { name, min_processes, max_processes, functions, worker: path.to_owned() },
+            bodies: group.methods.iter().map(|method| Body::Written(method.run)).collect(),
+        });
+    }
+    Ok(BuiltWorker { worker, jobs })
+}
+
+/// Checks a job that the program added.
+pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
+    let worker = format!("{ADDED}{}", spec.name);
+    if spec.methods.is_empty() {
+        return Err(LoadError::NoMethod { job: worker });
+    }
+    let (min_processes, max_processes) = runtime
+        .bounds(None, &spec.name)
+        .over(Bounds { min: Some(spec.min_processes), max: Some(spec.max_processes) })
+        .resolve()
+        .map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
+    let functions =
+        spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
+    let job = LoadedJob { name: spec.name, min_processes, max_processes, functions, worker };
+    let bodies = spec.methods.into_iter().map(Body::Given).collect();
+    Ok((spec.worker, BuiltJob { job, bodies }))
+}
+
+fn ask<T>(path: &str, hook: &'static str, answer: impl FnOnce() -> T) -> Result<T, LoadError> {
+    guard(|| Ok(answer())).map_err(|caught| LoadError::Hook { worker: path.to_owned(), hook, message: caught.message })
+}
+
+/// The methods of one job.
+struct Group {
+    name: &'static str,
+    is_process_group: bool,
+    methods: Vec<&'static JobMethod>,
+}
+
+/// One group for each process group, and one for each method without; in the order of their first methods.
+fn groups(methods: &'static [JobMethod]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for method in methods {
+        let Some(name) = method.process_group else {
+            groups.push(Group { name: method.name, is_process_group: false, methods: vec![method] });
+            continue;
+        };
+        match groups.iter_mut().find(|group| group.is_process_group && group.name == name) {
+            Some(group) => group.methods.push(method),
+            None => groups.push(Group { name, is_process_group: true, methods: vec![method] }),
+        }
+    }
+    groups
+}
+
+impl Group {
+    /// What the `#[job]`s of the group say, each bound at most once.
+    fn bounds(&self, path: &str) -> Result<Bounds, LoadError> {
+        Ok(Bounds {
+            min: self.bound(path, "min_processes", |method| method.min_processes)?,
+            max: self.bound(path, "max_processes", |method| method.max_processes)?,
+        })
+    }
+
+    fn bound(
+        &self,
+        path: &str,
+        bound: &'static str,
+        of: impl Fn(&JobMethod) -> Option<u32>,
+    ) -> Result<Option<u32>, LoadError> {
+        let mut setters = self.methods.iter().filter(|method| of(method).is_some());
+        let first = setters.next();
+        if let (Some(first), Some(second)) = (first, setters.next()) {
+            return Err(LoadError::BoundTwice {
+                worker: path.to_owned(),
+                group: self.name.to_owned(),
+                bound,
+                first: first.method,
+                second: second.method,
+            });
+        }
+        Ok(first.and_then(|method| of(method)))
+    }
+
+    fn described(&self) -> String {
+        if self.is_process_group {
+            format!("process group {}", self.name)
+        } else {
+            format!("method {}", self.methods[0].method)
+        }
+    }
+}

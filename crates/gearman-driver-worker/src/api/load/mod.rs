@@ -1,0 +1,255 @@
+//! Finds the workers that are asked for, builds each once, and works out the jobs that they make.
+//!
+//! Runs in the host, before any fork. Everything that can be wrong with the workers of a program is found here, before
+//! a function is registered with a job server.
+
+mod build;
+mod error;
+mod select;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use super::attributes::{Bounds, RuntimeAttributes};
+use super::process::{Body, ProcessWorker};
+use super::registry::{WorkerType, worker_types};
+use super::shared::SharedLayers;
+use super::{JobSpec, Worker, WorkerOptions};
+
+pub(crate) use build::{BuiltJob, build_worker};
+pub use error::LoadError;
+
+/// The key of `worker_options` that holds for all workers.
+const GLOBAL: &str = "GLOBAL";
+
+/// What to load.
+pub struct LoadRequest<'a> {
+    /// Module paths: the worker types whose path is one of them or lies below one are taken.
+    pub namespaces: &'a [String],
+    /// Says of a type path whether it is wanted; one that is refused is not built.
+    pub wanted: Option<&'a dyn Fn(&str) -> bool>,
+    /// The driver's job servers, `host:port,host:port`.
+    pub server: &'a str,
+    /// Options by type path, and under `GLOBAL`.
+    pub worker_options: &'a BTreeMap<String, Map<String, Value>>,
+    /// Bounds that the operator sets, by type path + `::` + method or process group, or by the job's name in the
+    /// console, which wins where both are there.
+    pub job_runtime_attributes: &'a BTreeMap<String, RuntimeAttributes>,
+    /// Jobs declared without macros.
+    pub added: Vec<JobSpec>,
+}
+
+/// One job: what the driver keeps processes for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedJob {
+    /// Its name in console and status: prefix + method, or prefix + process group.
+    pub name: String,
+    /// Never fewer processes than this.
+    pub min_processes: u32,
+    /// Never more processes than this.
+    pub max_processes: u32,
+    /// What its processes register with the job servers.
+    pub functions: Vec<LoadedFunction>,
+    /// Path of the worker type, or that the program added the job: for messages.
+    pub worker: String,
+}
+
+/// One function of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedFunction {
+    /// The name registered with the job servers.
+    pub name: String,
+    /// Its failures go out as WORK_EXCEPTION.
+    pub exceptions: bool,
+}
+
+/// Workers, built, and the jobs that they make.
+pub struct Loaded {
+    workers: Vec<Box<dyn Worker>>,
+    jobs: Vec<LoadedJob>,
+    /// One for each of `jobs`.
+    plans: Vec<Plan>,
+    warnings: Vec<String>,
+}
+
+/// How a job runs.
+struct Plan {
+    /// Its worker's place in [`Loaded::workers`].
+    worker: usize,
+    /// One for each function.
+    bodies: Vec<Body>,
+}
+
+/// Loads the workers of this program that `request` asks for.
+///
+/// # Errors
+/// [`LoadError`]; nothing built so far is kept then.
+pub fn load(request: LoadRequest<'_>) -> Result<Loaded, LoadError> {
+    load_from(&worker_types(), request)
+}
+
+fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<Loaded, LoadError> {
+    let selected = select::select(types, request.namespaces, request.wanted)?;
+    let shared = Rc::<SharedLayers>::default();
+    let mut runtime = Runtime { attributes: request.job_runtime_attributes, used: Vec::new() };
+    let mut workers = Vec::new();
+    let mut jobs: Vec<(LoadedJob, Plan)> = Vec::new();
+    let mut refused: Vec<&str> = Vec::new();
+
+    for selected in selected {
+        let path = selected.worker.path;
+        if selected.refused {
+            refused.push(path);
+            continue;
+        }
+        let options =
+            WorkerOptions::for_worker(path, merged_options(request.worker_options, path), &shared, request.server);
+        let built = build_worker(selected.worker, &options, &mut runtime)?;
+        jobs.extend(
+            built.jobs.into_iter().map(|BuiltJob { job, bodies }| (job, Plan { worker: workers.len(), bodies })),
+        );
+        workers.push(built.worker);
+    }
+    for spec in request.added {
+        let (worker, BuiltJob { job, bodies }) = build::build_added(spec, &mut runtime)?;
+        jobs.push((job, Plan { worker: workers.len(), bodies }));
+        workers.push(worker);
+    }
+
+    jobs.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    let mut warnings = runtime.unused_keys(&jobs, &refused);
+    warnings.extend(unused_options(request.worker_options, types));
+    let (jobs, plans): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+    check_names(&jobs)?;
+    Ok(Loaded { workers, jobs, plans, warnings })
+}
+
+impl Loaded {
+    /// The jobs, sorted by name.
+    #[must_use]
+    pub fn jobs(&self) -> &[LoadedJob] {
+        &self.jobs
+    }
+
+    /// What is odd without being wrong, such as options for a worker that does not exist: to be logged as WARN.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Keeps what a process of `job` needs. `None` if there is no such job.
+    ///
+    /// For the child, right after the fork. The other workers are leaked, not dropped: their destructors belong to the
+    /// host, and freeing them would copy pages that all processes share.
+    #[must_use]
+    pub fn into_process(mut self, job: &str) -> Option<ProcessWorker> {
+        let process = self.jobs.iter().position(|candidate| candidate.name == job).map(|index| {
+            let job = self.jobs.swap_remove(index);
+            let plan = self.plans.swap_remove(index);
+            ProcessWorker::new(self.workers.swap_remove(plan.worker), job, plan.bodies)
+        });
+        std::mem::forget(self);
+        process
+    }
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("jobs", &self.jobs).field("warnings", &self.warnings).finish_non_exhaustive()
+    }
+}
+
+/// The operator's bounds, and which of their keys named a job.
+pub(crate) struct Runtime<'a> {
+    attributes: &'a BTreeMap<String, RuntimeAttributes>,
+    used: Vec<String>,
+}
+
+impl<'a> Runtime<'a> {
+    /// For tests of one worker: nothing set.
+    pub(crate) fn none(attributes: &'a BTreeMap<String, RuntimeAttributes>) -> Self {
+        Self { attributes, used: Vec::new() }
+    }
+
+    /// What the operator says about a job, under the name of its type and under its own.
+    fn bounds(&mut self, by_type: Option<String>, by_name: &str) -> Bounds {
+        let mut bounds = Bounds::default();
+        for key in by_type.into_iter().chain([by_name.to_owned()]) {
+            if let Some(attributes) = self.attributes.get(&key) {
+                bounds = Bounds::from(*attributes).over(bounds);
+                self.used.push(key);
+            }
+        }
+        bounds
+    }
+
+    /// A warning for each key that named no job. Those of workers that `wanted` refused are fine.
+    fn unused_keys(&self, jobs: &[(LoadedJob, Plan)], refused: &[&str]) -> Vec<String> {
+        let known = jobs.iter().map(|(job, _)| job.name.as_str());
+        let of_refused = |key: &str| refused.iter().any(|path| select::lies_in(key, path));
+        let mut warnings = Vec::new();
+        for key in self.attributes.keys().filter(|key| !self.used.contains(key) && !of_refused(key)) {
+            let of_group = jobs.iter().find(|(job, _)| job.functions.iter().any(|function| function.name == *key));
+            let advice = match (of_group, select::nearest(key, known.clone())) {
+                (Some((job, _)), _) => format!("; that function is part of job {}, which has the bounds", job.name),
+                (None, Some(near)) => format!("; did you mean {near}?"),
+                (None, None) => String::new(),
+            };
+            warnings.push(format!("job_runtime_attributes: no job is called {key}{advice}"));
+        }
+        warnings
+    }
+}
+
+fn merged_options(options: &BTreeMap<String, Map<String, Value>>, path: &str) -> Map<String, Value> {
+    let mut merged = options.get(GLOBAL).cloned().unwrap_or_default();
+    merged.extend(options.get(path).cloned().unwrap_or_default());
+    merged
+}
+
+fn unused_options(options: &BTreeMap<String, Map<String, Value>>, types: &[&'static WorkerType]) -> Vec<String> {
+    let known = || types.iter().map(|worker| worker.path).chain([GLOBAL]);
+    options
+        .keys()
+        .filter(|key| !known().any(|path| path == key.as_str()))
+        .map(|key| {
+            let advice = select::nearest(key, known()).map_or(String::new(), |near| format!("; did you mean {near}?"));
+            format!("worker_options: no worker is called {key}{advice}")
+        })
+        .collect()
+}
+
+/// Each function and each job has a name of its own, one that job servers and the console can carry.
+fn check_names(jobs: &[LoadedJob]) -> Result<(), LoadError> {
+    let mut functions: BTreeMap<&str, &LoadedJob> = BTreeMap::new();
+    let mut names: BTreeMap<&str, &LoadedJob> = BTreeMap::new();
+    for job in jobs {
+        let all = job.functions.iter().map(|function| &function.name).chain([&job.name]);
+        for name in all {
+            if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                return Err(LoadError::Name { worker: job.worker.clone(), name: name.clone() });
+            }
+        }
+        for function in &job.functions {
+            if let Some(other) = functions.insert(&function.name, job) {
+                return Err(LoadError::FunctionTwice {
+                    function: function.name.clone(),
+                    first: other.worker.clone(),
+                    second: job.worker.clone(),
+                });
+            }
+        }
+        if let Some(other) = names.insert(&job.name, job) {
+            return Err(LoadError::JobTwice {
+                job: job.name.clone(),
+                first: other.worker.clone(),
+                second: job.worker.clone(),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+use std::cell::RefCell;
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use super::*;
+use crate::api::call::{Call, Failed};
+use crate::api::registry::JobMethod;
+use crate::api::{Error, Job, JobAttributes, Method};
+
+/// A worker that is told what to be.
+#[derive(Default)]
+struct Plain {
+    prefix: &'static str,
+    defaults: JobAttributes,
+    overrides: JobAttributes,
+}
+
+impl Worker for Plain {
+    fn prefix(&self) -> String {
+        assert_ne!(self.prefix, "panic", "no prefix today");
+        self.prefix.to_owned()
+    }
+    fn default_attributes(&self) -> JobAttributes {
+        self.defaults
+    }
+    fn override_attributes(&self) -> JobAttributes {
+        self.overrides
+    }
+}
+
+fn run(_: &mut Call<'_>) -> Result<Vec<u8>, Failed> {
+    Ok(Vec::new())
+}
+
+const fn method(name: &'static str) -> JobMethod {
+    JobMethod {
+        method: name,
+        name,
+        min_processes: None,
+        max_processes: None,
+        process_group: None,
+        exceptions: false,
+        run,
+    }
+}
+
+const fn bounded(name: &'static str, min: Option<u32>, max: Option<u32>) -> JobMethod {
+    JobMethod { min_processes: min, max_processes: max, ..method(name) }
+}
+
+const fn grouped(name: &'static str, group: &'static str) -> JobMethod {
+    JobMethod { process_group: Some(group), ..method(name) }
+}
+
+type Build = fn(&WorkerOptions) -> Result<Box<dyn Worker>, Error>;
+
+fn worker(path: &'static str, build: Build, methods: &[JobMethod]) -> &'static WorkerType {
+    let methods = methods.to_vec().leak();
+    Box::leak(Box::new(WorkerType { path, build, methods }))
+}
+
+fn image(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+    Ok(Box::new(Plain { prefix: "app::workers::Image::", ..Plain::default() }))
+}
+
+fn text(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+    Ok(Box::new(Plain { prefix: "text_", ..Plain::default() }))
+}
+
+fn with_attributes(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+    Ok(Box::new(Plain {
+        prefix: "p_",
+        defaults: JobAttributes::new().min_processes(0).max_processes(4),
+        overrides: JobAttributes::new().max_processes(8),
+    }))
+}
+
+#[derive(Default)]
+struct Request {
+    namespaces: Vec<String>,
+    wanted: Option<Box<dyn Fn(&str) -> bool>>,
+    options: BTreeMap<String, Map<String, Value>>,
+    runtime: BTreeMap<String, RuntimeAttributes>,
+    added: Vec<JobSpec>,
+}
+
+impl Request {
+    fn of(namespaces: &[&str]) -> Self {
+        Self { namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(), ..Self::default() }
+    }
+
+    fn runtime(mut self, key: &str, min: Option<u32>, max: Option<u32>) -> Self {
+        self.runtime.insert(key.to_owned(), RuntimeAttributes { min_processes: min, max_processes: max });
+        self
+    }
+
+    fn options(mut self, key: &str, options: Value) -> Self {
+        let Value::Object(options) = options else { panic!("options are a table") };
+        self.options.insert(key.to_owned(), options);
+        self
+    }
+
+    fn load(self, types: &[&'static WorkerType]) -> Result<Loaded, LoadError> {
+        load_from(
+            types,
+            LoadRequest {
+                namespaces: &self.namespaces,
+                wanted: self.wanted.as_deref(),
+                server: "localhost:4730",
+                worker_options: &self.options,
+                job_runtime_attributes: &self.runtime,
+                added: self.added,
+            },
+        )
+    }
+
+    fn jobs(self, types: &[&'static WorkerType]) -> String {
+        let loaded = self.load(types).unwrap();
+        let line = |job: &LoadedJob| {
+            let functions: Vec<_> = job.functions.iter().map(|function| function.name.as_str()).collect();
+            format!(
+                "{} {}..{} [{}] {}",
+                job.name,
+                job.min_processes,
+                job.max_processes,
+                functions.join(" "),
+                job.worker
+            )
+        };
+        loaded.jobs().iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn error(self, types: &[&'static WorkerType]) -> String {
+        self.load(types).unwrap_err().to_string()
+    }
+}
+
+fn spec(name: &str, functions: &[&str]) -> JobSpec {
+    let method = |name: &&str| Method {
+        name: (*name).to_owned(),
+        body: Box::new(|_: &dyn Worker, _: &mut Job, workload: &[u8]| Ok(workload.to_vec())),
+        decode: None,
+        encode: None,
+    };
+    JobSpec {
+        name: name.to_owned(),
+        min_processes: 1,
+        max_processes: 2,
+        worker: Box::new(Plain { prefix: "pre_", ..Plain::default() }),
+        methods: functions.iter().map(method).collect(),
+    }
+}
+
+#[test]
+fn jobs_are_methods_and_process_groups_sorted_by_name() {
+    let types = [
+        worker("app::workers::Image", image, &[method("scale"), grouped("b", "group"), grouped("a", "group")]),
+        worker("app::workers::text::Text", text, &[bounded("wrap", Some(2), Some(15))]),
+        worker("app::workers_old::Image", image, &[method("scale")]),
+        worker("app::workers::None", image, &[]),
+    ];
+    assert_snapshot!(Request::of(&["app::workers", "app::workers::text"]).jobs(&types), @r"
+    app::workers::Image::group 1..1 [app::workers::Image::b app::workers::Image::a] app::workers::Image
+    app::workers::Image::scale 1..1 [app::workers::Image::scale] app::workers::Image
+    text_wrap 2..15 [text_wrap] app::workers::text::Text
+    ");
+    assert_snapshot!(Request::of(&["app::workers::text::Text"]).jobs(&types), @"text_wrap 2..15 [text_wrap] app::workers::text::Text");
+}
+
+#[test]
+fn an_empty_namespace_says_what_there_is() {
+    let types =
+        [worker("app::workers::Image", image, &[method("scale")]), worker("other::Text", text, &[method("wrap")])];
+    assert_snapshot!(Request::of(&["app::worker"]).error(&types), @"no worker in namespace app::worker (did you mean app::workers?); namespaces known: app::workers, other. A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each library crate with workers, else the linker drops it");
+    assert_snapshot!(Request::of(&["My"]).error(&[]), @"no worker in namespace My; namespaces known: none, as this program has no #[worker] in it. A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each library crate with workers, else the linker drops it");
+    assert!(matches!(Request::of(&[""]).load(&types), Err(LoadError::EmptyNamespace { .. })));
+}
+
+#[test]
+fn a_worker_that_is_not_wanted_is_not_built() {
+    fn never(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        unreachable!("it was refused")
+    }
+    let types = [worker("app::Image", never, &[method("scale")]), worker("app::Text", text, &[method("wrap")])];
+    let request = Request {
+        wanted: Some(Box::new(|path: &str| path != "app::Image")),
+        ..Request::of(&["app"]).runtime("app::Image::scale", Some(0), None)
+    };
+    let loaded = request.load(&types).unwrap();
+    assert_eq!(loaded.jobs().len(), 1);
+    assert!(loaded.warnings().is_empty(), "{:?}", loaded.warnings());
+}
+
+#[test]
+fn attributes_have_their_order() {
+    static METHODS: [JobMethod; 4] = [
+        method("open"),
+        bounded("own", Some(3), Some(5)),
+        JobMethod { min_processes: Some(2), ..grouped("a", "group") },
+        JobMethod { max_processes: Some(6), ..grouped("b", "group") },
+    ];
+    let plain = [worker("app::Text", text, &METHODS)];
+    let set = [worker("app::Text", with_attributes, &METHODS)];
+    assert_snapshot!(Request::of(&["app"]).jobs(&plain), @r"
+    text_group 2..6 [text_a text_b] app::Text
+    text_open 1..1 [text_open] app::Text
+    text_own 3..5 [text_own] app::Text
+    ");
+    assert_snapshot!(Request::of(&["app"]).jobs(&set), @r"
+    p_group 2..8 [p_a p_b] app::Text
+    p_open 0..8 [p_open] app::Text
+    p_own 3..8 [p_own] app::Text
+    ");
+    let request = Request::of(&["app"])
+        .runtime("app::Text::group", Some(9), Some(9))
+        .runtime("p_group", None, Some(20))
+        .runtime("p_own", Some(0), Some(0));
+    assert_snapshot!(request.jobs(&set), @r"
+    p_group 9..20 [p_a p_b] app::Text
+    p_open 0..8 [p_open] app::Text
+    p_own 0..0 [p_own] app::Text
+    ");
+    assert_snapshot!(Request::of(&["app"]).runtime("text_open", Some(7), None).jobs(&plain[..]), @r"
+    text_group 2..6 [text_a text_b] app::Text
+    text_open 7..7 [text_open] app::Text
+    text_own 3..5 [text_own] app::Text
+    ");
+}
+
+#[test]
+fn bounds_that_contradict_each_other_name_worker_and_method() {
+    let types = [worker("app::Text", text, &[bounded("own", Some(3), Some(5)), grouped("a", "group")])];
+    let request = |key| Request::of(&["app"]).runtime(key, Some(6), Some(2));
+    assert_snapshot!(request("text_own").error(&types), @"worker app::Text, method own: min_processes (6) is above max_processes (2)");
+    assert_snapshot!(request("app::Text::group").error(&types), @"worker app::Text, process group group: min_processes (6) is above max_processes (2)");
+    static TWICE: [JobMethod; 2] = [
+        JobMethod { min_processes: Some(2), ..grouped("a", "group") },
+        JobMethod { min_processes: Some(3), ..grouped("b", "group") },
+    ];
+    assert_snapshot!(Request::of(&["app"]).error(&[worker("app::Text", text, &TWICE)]), @"worker app::Text, process group group: min_processes is set by method a and by method b; set it once per process group");
+}
+
+#[test]
+fn names_are_unique_and_speakable() {
+    let text_at = |path| worker(path, text, &[method("wrap")]);
+    assert_snapshot!(Request::of(&["app"]).error(&[text_at("app::A"), text_at("app::B")]), @r#"function text_wrap is registered twice, by worker app::A and by worker app::B; give one another name (#[job(name = "..")]) or its worker another prefix"#);
+    let group = [worker("app::A", text, &[grouped("a", "group")]), worker("app::B", text, &[grouped("b", "group")])];
+    assert_snapshot!(Request::of(&["app"]).error(&group), @"two jobs are called text_group, one of worker app::A and one of worker app::B; give a method, a process group or a prefix another name");
+    let request = Request { added: vec![spec("job", &["text_wrap"])], ..Request::of(&["app"]) };
+    assert_snapshot!(request.error(&[text_at("app::A")]), @r#"function text_wrap is registered twice, by added job job and by worker app::A; give one another name (#[job(name = "..")]) or its worker another prefix"#);
+    assert_snapshot!(Request::of(&["app"]).error(&[worker("app::A", text, &[method("a b")])]), @r#"worker app::A: "text_a b" cannot be the name of a function or a job: it is empty, or has white space or control characters"#);
+}
+
+#[test]
+fn a_constructor_that_fails_names_its_worker() {
+    fn fails(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        Err("no model".into())
+    }
+    fn panics(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        panic!("no {}", "memory")
+    }
+    fn panicking_hook(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        Ok(Box::new(Plain { prefix: "panic", ..Plain::default() }))
+    }
+    let error = |build| Request::of(&["app"]).error(&[worker("app::Image", build, &[method("scale")])]);
+    assert_snapshot!(error(fails), @"worker app::Image: new failed: no model");
+    assert_snapshot!(error(panics), @"worker app::Image: new failed: no memory");
+    assert!(error(panicking_hook).starts_with("worker app::Image: prefix failed: "));
+}
+
+#[test]
+fn options_are_the_global_ones_and_the_workers_own() {
+    thread_local!(static SEEN: RefCell<String> = RefCell::default());
+    fn build(options: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        let seen = format!("{} {} {}", options.get::<String>("a")?, options.get::<u8>("b")?, options.server());
+        SEEN.set(seen);
+        text(options)
+    }
+    let types = [worker("app::Text", build, &[method("wrap")])];
+    let request = Request::of(&["app"])
+        .options("GLOBAL", json!({"a": "global", "b": 1}))
+        .options("app::Text", json!({"b": 2}))
+        .options("app::Txt", json!({}));
+    let loaded = request.load(&types).unwrap();
+    assert_eq!(SEEN.take(), "global 2 localhost:4730");
+    assert_eq!(loaded.warnings(), ["worker_options: no worker is called app::Txt; did you mean app::Text?"]);
+    assert_snapshot!(Request::of(&["app"]).error(&types), @r#"worker app::Text: new failed: worker app::Text: option "a" is missing (options set: none); set it in worker_options, under app::Text or GLOBAL"#);
+}
+
+#[test]
+fn layers_are_shared_by_the_workers_of_one_load() {
+    thread_local!(static BUILT: RefCell<u32> = RefCell::default());
+    struct Layer;
+    fn build(options: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        options.shared(|| {
+            BUILT.with_borrow_mut(|built| *built += 1);
+            Ok::<_, Error>(Layer)
+        })?;
+        Ok(Box::new(Plain { prefix: if BUILT.with_borrow(|b| *b) == 0 { "" } else { "x_" }, ..Plain::default() }))
+    }
+    let types = [worker("app::A", build, &[method("a")]), worker("app::B", build, &[method("b")])];
+    Request::of(&["app"]).load(&types).unwrap();
+    assert_eq!(BUILT.take(), 1);
+}
+
+#[test]
+fn keys_that_name_no_job_are_told() {
+    let types = [worker("app::Text", text, &[method("wrap"), grouped("a", "group")])];
+    let request =
+        Request::of(&["app"]).runtime("text_warp", None, None).runtime("text_a", None, None).runtime("zz", None, None);
+    assert_snapshot!(request.load(&types).unwrap().warnings().join("\n"), @r"
+    job_runtime_attributes: no job is called text_a; that function is part of job text_group, which has the bounds
+    job_runtime_attributes: no job is called text_warp; did you mean text_wrap?
+    job_runtime_attributes: no job is called zz
+    ");
+}
+
+#[test]
+fn added_jobs_keep_their_names_unless_prefixed() {
+    let added = vec![spec("job", &["a", "b"]), spec("other", &["c"]).prefixed()];
+    let request = Request { added, ..Request::of(&[]) }.runtime("job", Some(0), None);
+    assert_snapshot!(request.jobs(&[]), @r"
+    job 0..2 [a b] added job job
+    pre_other 1..2 [pre_c] added job pre_other
+    ");
+    let wrong = JobSpec { min_processes: 3, ..spec("job", &["a"]) };
+    let error = |added| Request { added: vec![added], ..Request::default() }.error(&[]);
+    assert_snapshot!(error(wrong), @"added job job: min_processes (3) is above max_processes (2)");
+    assert_snapshot!(error(spec("job", &[])), @"added job job: it has no method; give its JobSpec at least one");
+    assert_snapshot!(error(spec("job", &["a", "a"])), @r#"function a is registered twice, by added job job and by added job job; give one another name (#[job(name = "..")]) or its worker another prefix"#);
+}
+
+#[test]
+fn a_process_keeps_its_worker_and_leaks_the_others() {
+    struct Loud;
+    impl Worker for Loud {
+        fn prefix(&self) -> String {
+            "loud_".to_owned()
+        }
+    }
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            panic!("a destructor ran in the child");
+        }
+    }
+    fn loud(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        Ok(Box::new(Loud))
+    }
+    let types = [worker("app::Loud", loud, &[method("a")]), worker("app::Text", text, &[method("wrap")])];
+    let process = Request::of(&["app"]).load(&types).unwrap().into_process("text_wrap").unwrap();
+    assert_eq!(process.job().name, "text_wrap");
+    assert_eq!(process.process_name("driver"), None);
+    assert!(Request::of(&["app"]).load(&types).unwrap().into_process("nobody").is_none());
+}

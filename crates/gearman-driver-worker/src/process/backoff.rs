@@ -1,0 +1,55 @@
+//! How long to wait before a job server that is away is tried again: growing, jittered, at most 800 ms.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(800);
+
+/// The attempts since the server was last seen well.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    /// The next delay: between half and all of 50 ms, 100 ms, .., 800 ms, so that the workers of a farm
+    /// don't come back all at once.
+    pub(super) fn next(&mut self) -> Duration {
+        let whole = FIRST.saturating_mul(1 << self.attempts.min(8)).min(LONGEST);
+        self.attempts = self.attempts.saturating_add(1);
+        let half = whole / 2;
+        half + half.mul_f64(random_unit())
+    }
+
+    /// The server answered as a job server does.
+    pub(super) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
+    /// Whether something failed since the server was last seen well.
+    pub(super) fn failing(&self) -> bool {
+        self.attempts > 1
+    }
+}
+
+/// Between 0 and 1. The standard library's per-hasher seed is random enough for jitter.
+fn random_unit() -> f64 {
+    f64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_and_stay_within_800_ms_jitter_included() {
+        let mut backoff = Backoff::default();
+        let delays: Vec<_> = (0..20).map(|_| backoff.next()).collect();
+        assert!(delays[0] >= FIRST / 2 && delays[0] <= FIRST);
+        assert!(delays.iter().all(|delay| *delay <= LONGEST));
+        assert!(delays[6..].iter().all(|delay| *delay >= LONGEST / 2));
+        backoff.reset();
+        assert!(backoff.next() <= FIRST);
+    }
+}

@@ -1,0 +1,373 @@
+//! The loop of a worker process: blocking, at most one job at a time, whichever job server it comes from.
+//!
+//! A job server is asked for a job only after its NOOP said that one waits, so that one which is frozen or away never
+//! stops the others; and one server at a time, so that no second job is granted while one runs. The answer to a job and
+//! the question for the next go out in one write.
+
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use gearman_driver_sys::signal::SelfPipe;
+use gearman_driver_wire::scoreboard::State;
+use gearman_protocol::{JobAssignment, PacketType, ServerList, request};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::AsFd;
+
+use super::board::{Board, monotonic};
+use super::logger;
+use super::server::{Server, Standing, registration};
+use crate::api::{Answer, Job, JobLink, ProcessWorker};
+
+/// How long a job server may take to answer GRAB_JOB while others could be asked.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a drain waits for what a job server owes.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The output buffer keeps no more than this: idle workers are to be small.
+const OUT_BYTES: usize = 16 << 10;
+
+/// The loop of one worker process.
+pub(super) struct JobLoop<'a> {
+    servers: Vec<Server>,
+    functions: &'a [String],
+    registration: Vec<u8>,
+    worker: &'a ProcessWorker,
+    board: &'a Board,
+    stop: &'a SelfPipe,
+    turn: usize,
+    idle: bool,
+    /// The process is to be replaced: a job panicked.
+    replace: bool,
+    out: Vec<u8>,
+}
+
+/// What a job server answered to GRAB_JOB_UNIQ.
+enum Granted {
+    Job(JobAssignment),
+    Nothing,
+    /// The connection is gone or was left.
+    Lost,
+}
+
+impl<'a> JobLoop<'a> {
+    pub(super) fn new(
+        servers: &ServerList,
+        server_list: &str,
+        functions: &'a [String],
+        client_id: &str,
+        worker: &'a ProcessWorker,
+        board: &'a Board,
+        stop: &'a SelfPipe,
+    ) -> Self {
+        let server_list: Rc<str> = server_list.into();
+        Self {
+            servers: servers.iter().map(|address| Server::new(address, Rc::clone(&server_list))).collect(),
+            functions,
+            registration: registration(client_id, functions),
+            worker,
+            board,
+            stop,
+            turn: 0,
+            idle: true,
+            replace: false,
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes and runs jobs until the process is to stop; then loses nothing of what it holds.
+    pub(super) fn run(mut self) {
+        while !self.stopping() {
+            match self.next_woken() {
+                Some(server) => self.work(server),
+                None => self.wait(None),
+            }
+        }
+        self.board.state(State::Draining);
+        self.leave();
+    }
+
+    fn stopping(&self) -> bool {
+        self.replace || self.stop.raised()
+    }
+
+    /// The woken server whose turn it is.
+    fn next_woken(&mut self) -> Option<usize> {
+        let count = self.servers.len();
+        let found = (1..=count).map(|n| (self.turn + n) % count).find(|server| self.servers[*server].woken())?;
+        self.turn = found;
+        Some(found)
+    }
+
+    /// Waits until a server has something to say, the process is to stop, or something is due.
+    fn wait(&mut self, limit: Option<Duration>) {
+        if !self.idle && limit.is_none() {
+            self.idle = true;
+            self.board.state(State::Idle);
+        }
+        let mut due: Option<Instant> = limit.map(|limit| Instant::now() + limit);
+        let mut fds = vec![PollFd::new(self.stop.as_fd(), PollFlags::POLLIN)];
+        let mut of = Vec::with_capacity(self.servers.len());
+        for (server, (interest, until)) in self.servers.iter().map(Server::interest).enumerate() {
+            due = [due, until].into_iter().flatten().min();
+            if let Some((fd, events)) = interest {
+                of.push(server);
+                fds.push(PollFd::new(fd, events));
+            }
+        }
+        let timeout = due.map_or(PollTimeout::NONE, |due| {
+            // One more millisecond: what is due is to be due when the wait ends.
+            let millis = due.saturating_duration_since(Instant::now()).as_millis().min(60_000);
+            PollTimeout::from(if limit.is_some_and(|limit| limit.is_zero()) { 0 } else { millis as u16 + 1 })
+        });
+        let ready: Vec<usize> = match poll(&mut fds, timeout) {
+            Ok(_) => of.iter().zip(&fds[1..]).filter(|(_, fd)| fd.any().unwrap_or(true)).map(|(s, _)| *s).collect(),
+            Err(Errno::EINTR) => return,
+            Err(error) => {
+                log::error!("a worker process can't wait for its job servers: {error}");
+                std::thread::sleep(Duration::from_millis(100));
+                return;
+            }
+        };
+        drop(fds);
+        let before = self.registered();
+        for (index, server) in self.servers.iter_mut().enumerate() {
+            server.advance(ready.contains(&index), &self.registration);
+        }
+        let registered = self.registered();
+        if registered != before {
+            self.board.servers(registered);
+        }
+    }
+
+    fn registered(&self) -> usize {
+        self.servers.iter().filter(|server| server.is_up()).count()
+    }
+
+    /// Asks a server for jobs, one after the other, until it has none, another one's turn comes, or the process is to stop.
+    fn work(&mut self, server: usize) {
+        self.out.clear();
+        request::grab_job_uniq(&mut self.out);
+        loop {
+            if !self.send(server) {
+                return;
+            }
+            match self.answer(server) {
+                Granted::Job(assignment) => {
+                    let assignment = Rc::new(assignment);
+                    self.run_job(server, &assignment);
+                    if self.stopping() {
+                        self.board.state(State::Draining);
+                        self.send_answer(server, &assignment);
+                        return;
+                    }
+                    if self.others_wait(server) {
+                        self.sleep(server);
+                        self.send_answer(server, &assignment);
+                        return;
+                    }
+                    request::grab_job_uniq(&mut self.out);
+                    if self.out.capacity() > OUT_BYTES {
+                        // Sent here, so that its memory goes back before the next job is waited for.
+                        if !self.send_answer(server, &assignment) {
+                            return;
+                        }
+                        self.out = Vec::new();
+                    }
+                }
+                Granted::Nothing => {
+                    self.out.clear();
+                    self.sleep(server);
+                    self.send(server);
+                    return;
+                }
+                Granted::Lost => return,
+            }
+        }
+    }
+
+    /// Adds PRE_SLEEP: the server wakes us at once if a job waits.
+    fn sleep(&mut self, server: usize) {
+        request::pre_sleep(&mut self.out);
+        if let Some(up) = self.servers[server].up() {
+            up.standing = Standing::Asleep;
+        }
+    }
+
+    /// Sends what is in `out`; false when the connection is gone.
+    fn send(&mut self, server: usize) -> bool {
+        let Some(up) = self.servers[server].up() else { return false };
+        let sent = up.write(&self.out);
+        self.out.clear();
+        match sent {
+            Ok(()) => true,
+            Err(error) => {
+                self.servers[server].lost(&error.to_string());
+                false
+            }
+        }
+    }
+
+    /// As [`Self::send`], when the answer to a job is in it: its loss is told.
+    fn send_answer(&mut self, server: usize, assignment: &JobAssignment) -> bool {
+        let sent = self.send(server);
+        if self.out.capacity() > OUT_BYTES {
+            self.out = Vec::new();
+        }
+        if !sent {
+            log::warn!(
+                "the answer to job {} could not be sent to job server {}, which will give the job to a worker again",
+                assignment.handle_text(),
+                self.servers[server].name
+            );
+        }
+        sent
+    }
+
+    /// Waits for the answer to GRAB_JOB_UNIQ.
+    fn answer(&mut self, index: usize) -> Granted {
+        let mut last_news = Instant::now();
+        let others = self.servers.len() > 1;
+        loop {
+            let server = &mut self.servers[index];
+            let Some(up) = server.up() else { return Granted::Lost };
+            let packet = match up.decoder.next_packet() {
+                Ok(packet) => packet,
+                Err(error) => {
+                    server.garbage(&error.to_string());
+                    return Granted::Lost;
+                }
+            };
+            if let Some(packet) = packet {
+                match packet.kind {
+                    PacketType::NoJob => {
+                        server.seen_well();
+                        return Granted::Nothing;
+                    }
+                    PacketType::JobAssign | PacketType::JobAssignUniq | PacketType::JobAssignAll => {
+                        match JobAssignment::from_packet(packet) {
+                            Ok(assignment) => {
+                                server.seen_well();
+                                return Granted::Job(assignment);
+                            }
+                            Err(error) => {
+                                server.garbage(&error.to_string());
+                                return Granted::Lost;
+                            }
+                        }
+                    }
+                    _ => {
+                        if let Err(reason) = server.aside(&packet) {
+                            server.garbage(&reason);
+                            return Granted::Lost;
+                        }
+                    }
+                }
+                continue;
+            }
+            match up.read() {
+                Ok(0) => {
+                    server.lost("it closed the connection");
+                    return Granted::Lost;
+                }
+                Ok(_) => last_news = Instant::now(),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                    let silent = last_news.elapsed();
+                    if (others && silent >= ANSWER_TIMEOUT) || (self.stop.raised() && silent >= DRAIN_TIMEOUT) {
+                        server.part();
+                        return Granted::Lost;
+                    }
+                    if silent >= READ_PATIENCE && !self.idle {
+                        // Nothing is in hand, whatever the server is up to.
+                        self.idle = true;
+                        self.board.state(State::Idle);
+                    }
+                }
+                Err(error) => {
+                    server.lost(&error.to_string());
+                    return Granted::Lost;
+                }
+            }
+        }
+    }
+
+    /// Whether another server has said that a job waits there.
+    fn others_wait(&mut self, server: usize) -> bool {
+        if self.servers.len() == 1 {
+            return false;
+        }
+        // The one that is being served has nothing to say that may be taken here but wake-ups.
+        self.wait(Some(Duration::ZERO));
+        self.servers.iter().enumerate().any(|(other, state)| other != server && state.woken())
+    }
+
+    /// Runs a job and puts its answer into `out`.
+    fn run_job(&mut self, server: usize, assignment: &Rc<JobAssignment>) {
+        let started = monotonic();
+        self.out.clear();
+        let function = self.functions.iter().position(|name| name.as_bytes() == assignment.function());
+        let (Some(function), Some(up)) = (function, self.servers[server].up()) else {
+            // A job server gives only what was registered; if it does not, the client is not left waiting.
+            let message = format!("function {} is not registered by this worker", assignment.function_text());
+            log::error!("job server {}: {message}", self.servers[server].name);
+            return self.encode(assignment.handle(), &Answer::Fail { message });
+        };
+        up.link.job(assignment.handle());
+        let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
+        self.board.begin(function, assignment.handle(), started, self.idle);
+        self.idle = false;
+        logger::job(assignment.handle());
+        let mut job = Job::new(link, Rc::clone(assignment));
+        let outcome = self.worker.run(function, &mut job, self.board);
+        drop(job);
+        logger::job(b"");
+        self.replace |= outcome.replace_process;
+        self.board.finish(matches!(outcome.answer, Answer::Complete(_)), monotonic().saturating_sub(started));
+        self.encode(assignment.handle(), &outcome.answer);
+    }
+
+    fn encode(&mut self, handle: &[u8], answer: &Answer) {
+        // A handle came out of a packet's arguments, so it holds no NUL and none of these can fail.
+        let encoded = match answer {
+            Answer::Complete(result) => request::work_complete(&mut self.out, handle, result),
+            // Not WORK_EXCEPTION: a client that did not ask for exceptions hangs on it with gearmand 1.1.20.
+            Answer::Fail { message } => request::work_warning(&mut self.out, handle, message.as_bytes())
+                .and_then(|()| request::work_fail(&mut self.out, handle)),
+            Answer::Exception { message } => request::work_exception(&mut self.out, handle, message.as_bytes()),
+        };
+        if let Err(error) = encoded {
+            log::error!("an answer that can't be sent: {error}");
+        }
+    }
+
+    /// The exit fence: nothing is held and nothing is asked for; each server gets RESET_ABILITIES and ECHO_REQ, and the
+    /// connection is closed only after its ECHO_RES. Closing earlier, with a NOOP unread, would make the kernel reset
+    /// the connection and lose an answer that is still on its way.
+    fn leave(&mut self) {
+        let mut fence = Vec::new();
+        request::reset_abilities(&mut fence);
+        // It holds no NUL in a place where one would matter.
+        let _ = request::echo_req(&mut fence, b"drained");
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        let mut waiting: Vec<_> = self.servers.iter_mut().filter_map(Server::up).collect();
+        waiting.retain_mut(|up| up.write(&fence).is_ok());
+        while !waiting.is_empty() && Instant::now() < deadline {
+            waiting.retain_mut(|up| loop {
+                match up.decoder.next_packet() {
+                    Ok(Some(packet)) if packet.kind == PacketType::EchoRes => return false,
+                    Ok(Some(_)) => continue,
+                    Ok(None) => {}
+                    Err(_) => return false,
+                }
+                return match up.read() {
+                    Ok(0) => false,
+                    Ok(_) => continue,
+                    Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+                };
+            });
+        }
+    }
+}
+
+/// How long the answer to GRAB_JOB may take before the process counts as idle.
+const READ_PATIENCE: Duration = Duration::from_millis(250);

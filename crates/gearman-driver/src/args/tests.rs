@@ -1,0 +1,429 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+
+fn parsed(args: &str) -> Invocation {
+    parse_words(args).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn parse_words(args: &str) -> Result<Invocation, clap::Error> {
+    parse(
+        std::iter::once("/usr/bin/gearman-driver")
+            .chain(args.split_whitespace())
+            .map(OsString::from),
+    )
+}
+
+/// The text and the exit code of what is shown instead of running.
+fn refused(args: &str) -> String {
+    let error = parse_words(args).unwrap_err();
+    format!("{error}exit code {}", error.exit_code())
+}
+
+/// A value that each kind of option takes.
+fn sample(spec: &OptionSpec) -> Option<&'static str> {
+    match spec.takes {
+        Takes::Flag => None,
+        _ => Some(
+            spec.default
+                .filter(|default| !default.contains(' '))
+                .unwrap_or(if spec.name == "loglayout" {
+                    "%m%n"
+                } else {
+                    "some"
+                }),
+        ),
+    }
+}
+
+#[test]
+fn the_command_is_well_formed() {
+    command("gearman-driver").debug_assert();
+}
+
+#[test]
+fn every_option_is_there_in_both_spellings() {
+    for spec in OPTIONS {
+        for spelling in [spec.name.to_owned(), spec.dashed()] {
+            for before in ["", "run", "check"] {
+                let args = format!("{before} --{spelling} {}", sample(spec).unwrap_or_default());
+                let result = parse_words(&args);
+                if spec.is_ready() {
+                    let layer = result
+                        .unwrap_or_else(|error| panic!("{args}: {error}"))
+                        .layer;
+                    assert_ne!(layer, Layer::new(), "{args}");
+                } else {
+                    let error = result.unwrap_err();
+                    assert_eq!(error.exit_code(), 2, "{args}");
+                    let text = error.to_string();
+                    assert!(text.contains("not yet"), "{args}: {text}");
+                    assert!(
+                        text.contains(&format!("--{}", spec.dashed())),
+                        "{args}: {text}"
+                    );
+                    assert!(text.contains("on the command line"), "{args}: {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn run_is_the_default() {
+    for args in [
+        "",
+        "run",
+        "--interval 1",
+        "run --interval 1",
+        "--interval 1 run",
+    ] {
+        assert_eq!(parsed(args).action, Action::Run, "{args}");
+    }
+    assert_eq!(
+        parsed("--interval 1").layer,
+        parsed("run --interval 1").layer
+    );
+    assert_eq!(
+        parsed("--interval 1").layer,
+        parsed("--interval 1 run").layer
+    );
+    assert_eq!(parsed("check --namespaces a").action, Action::Check);
+}
+
+#[test]
+fn lists_are_collected_before_and_behind_the_subcommand() {
+    let layer = parsed("--namespaces a run --namespaces b --namespaces=c").layer;
+    assert_eq!(layer.namespaces.unwrap().value, ["a", "b", "c"]);
+}
+
+#[test]
+fn the_last_of_several_values_counts() {
+    let layer = parsed("--interval 1 --interval 2 --console_port 1 --console-port 2").layer;
+    assert_eq!(layer.interval.unwrap().value, Duration::from_secs(2));
+    assert_eq!(layer.console_port.unwrap().value, 2);
+    assert_eq!(
+        parsed("--interval 1 run --interval 3")
+            .layer
+            .interval
+            .unwrap()
+            .value
+            .as_secs(),
+        3
+    );
+}
+
+#[test]
+fn a_dash_is_a_log_file() {
+    assert_eq!(
+        parsed("--logfile -").layer.logfile.unwrap().value,
+        Path::new("-")
+    );
+}
+
+#[test]
+fn config_files_are_named() {
+    let invocation = parsed("--configfile a.toml run --configfile b.yaml");
+    assert_eq!(
+        invocation.layer.configfile.unwrap().value,
+        [Path::new("a.toml"), Path::new("b.yaml")]
+    );
+}
+
+#[test]
+fn later_subcommands_answer_not_yet_whatever_follows() {
+    for name in LATER {
+        for rest in ["", "--json", "--connect host:1 x", "--help"] {
+            assert_eq!(
+                parsed(&format!("{name} {rest}")).action,
+                Action::NotYet(name)
+            );
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_and_has_exit_code_2() {
+    insta::assert_snapshot!(refused("--intervall 5"), @"
+    error: unexpected argument '--intervall' found
+
+      tip: a similar argument exists: '--interval'
+
+    Usage: gearman-driver --interval <DURATION>
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--interval soon"), @"
+    error: invalid value 'soon' for '--interval <DURATION>': `soon` is no duration: write for example 5, 0.5, 500ms, 5s or 5m
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--interval -5"), @"
+    error: invalid value '-5' for '--interval <DURATION>': `-5` is negative: a duration is 0 or more
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--console-port 99999"), @"
+    error: invalid value '99999' for '--console-port <PORT>': `99999` is no port: a number from 0 to 65535 is
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--loglevel LOUD"), @"
+    error: invalid value 'LOUD' for '--loglevel <LEVEL>': `LOUD` is no log level: TRACE, DEBUG, INFO, WARN, ERROR, FATAL or OFF is
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--loglayout %q"), @"
+    error: invalid value '%q' for '--loglayout <PATTERN>': `%q` is no letter of a log layout, at column 1 of the log layout: known are %d %p %m %c %P %H %r %n and %%
+    %q
+    ^^
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--scaling adaptive"), @"
+    error: invalid value 'adaptive' for '--scaling <POLICY>': not yet: `adaptive` comes with a later release, `classic` is there
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--console_host 0.0.0.0"), @"
+    error: invalid value '0.0.0.0' for '--console-host <HOST>': not yet: an address other than 127.0.0.1, localhost and ::1 (here `0.0.0.0`) needs a token, which is not there yet
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--http 127.0.0.1:8080"), @"
+    error: `--http`: not yet: a later release has this option (the address of the dashboard, metrics and API), on the command line
+
+    Usage: gearman-driver [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--daemonize"), @"
+    error: `--daemonize`: not yet: a later release has this flag (detach from the terminal once the driver is ready), on the command line
+
+    Usage: gearman-driver [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("--server"), @"
+    error: a value is required for '--server <HOST[:PORT],..>' but none was supplied
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("walk"), @"
+    error: unrecognized subcommand 'walk'
+
+    Usage: gearman-driver [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+}
+
+#[test]
+fn help_and_version_name_the_program() {
+    insta::assert_snapshot!(refused("--version"), @"
+    gearman-driver 0.1.0
+    exit code 0
+    ");
+    let help = |program: &str| {
+        let args = [program, "--help"].map(OsString::from);
+        let error = parse(args.into_iter()).unwrap_err();
+        assert_eq!(error.exit_code(), 0);
+        error.to_string()
+    };
+    assert!(help("./target/convert").contains("Usage: convert [OPTIONS] [COMMAND]"));
+    // Else as wide as the terminal that the tests run in.
+    let shown = command("gearman-driver").term_width(100).render_help();
+    insta::assert_snapshot!(shown, @"
+    Runs Gearman workers, as many processes as the queues need.
+
+    Usage: gearman-driver [OPTIONS] [COMMAND]
+
+    Commands:
+      run    Run the driver (the default)
+      check  Load everything, list the jobs, touch nothing
+      help   Print this message or the help of the given subcommand(s)
+
+    Options:
+          --server <HOST[:PORT],..>      Job servers; an IPv6 address stands in brackets. [default:
+                                         localhost:4730]
+          --namespaces <PATH>            A module path: the workers at it and below it are run.
+                                         Repeatable.
+          --lib <DIR>                    Where modules of workers in other languages are looked for.
+                                         Repeatable.
+          --console-port <PORT>          The console's TCP port; 0 turns the console off. [default:
+                                         47300]
+          --console-host <HOST>          The address that the console listens on. [default: 127.0.0.1]
+          --interval <DURATION>          Time between two looks at the queues; 0 turns the observer off.
+                                         [default: 5]
+          --max-idle-time <DURATION>     How long a process above the minimum may stay idle. [default:
+                                         0]
+          --logfile <FILE>               The log, which is appended to; - for standard error. [default:
+                                         gearman_driver.log]
+          --loglayout <PATTERN>          How a line of the log looks: a pattern layout of Log::Log4perl.
+                                         [default: [%d] %p %m%n]
+          --loglevel <LEVEL>             What is logged: TRACE, DEBUG, INFO, WARN, ERROR, FATAL and
+                                         above, or OFF. [default: INFO]
+          --configfile <FILE>            A TOML or YAML file with these options as keys. Repeatable,
+                                         later ones win.
+          --shutdown-timeout <DURATION>  How long running jobs may take to finish at a shutdown before
+                                         they are killed. [default: 25s]
+          --scaling <POLICY>             How the number of processes follows the queue: classic.
+                                         [default: classic]
+      -h, --help                         Print help
+      -V, --version                      Print version
+
+    Durations are 5, 0.5, 500ms, 5s, 5m, 1h, 2d; a bare number is seconds.
+    Each option is also an environment variable (GEARMAN_DRIVER_INTERVAL, lists separated by commas) and
+    a key of a config file; the command line wins over the environment, and that over config files.
+    Exit codes: 0 after a clean shutdown, 1 after a failure, 2 after wrong usage.
+    ");
+}
+
+/// `load_config` with files held in memory.
+fn load(
+    args: &str,
+    environment: &[(&str, &str)],
+    files: &[(&str, &str)],
+    builder: Layer,
+) -> Result<Config, ConfigError> {
+    let files: BTreeMap<PathBuf, String> = files
+        .iter()
+        .map(|(path, text)| (PathBuf::from(path), (*text).to_owned()))
+        .collect();
+    let read = |path: &Path| {
+        files
+            .get(path)
+            .cloned()
+            .ok_or(io::ErrorKind::NotFound.into())
+    };
+    let environment = environment
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()));
+    load_config(parsed(args).layer, environment, &read, builder)
+}
+
+#[test]
+fn precedence_from_the_command_line_down() {
+    let mut builder = Layer::new();
+    for (name, text) in [
+        ("server", "builder"),
+        ("loglevel", "ERROR"),
+        ("max_idle_time", "9"),
+    ] {
+        builder.set(name, text, Origin::Builder).unwrap();
+    }
+    let config = load(
+        "--interval 1 --configfile a.toml --configfile dir/b.yaml",
+        &[
+            ("GEARMAN_DRIVER_INTERVAL", "2"),
+            ("GEARMAN_DRIVER_CONSOLE_PORT", "2"),
+        ],
+        &[
+            (
+                "a.toml",
+                "interval = 3\nconsole_port = 3\nserver = 'a'\nlogfile = 'a.log'",
+            ),
+            ("dir/b.yaml", "interval: 4\nconsole_port: 4\nserver: b\n"),
+        ],
+        builder,
+    )
+    .unwrap();
+    assert_eq!(config.interval, Duration::from_secs(1));
+    assert_eq!(config.console_port, 2);
+    assert_eq!(config.server.value, "b");
+    assert_eq!(config.server.origin.to_string(), "at dir/b.yaml:3");
+    assert_eq!(config.logfile, Path::new("a.log"));
+    assert_eq!(config.loglevel.name(), "ERROR");
+    assert_eq!(config.max_idle_time, Duration::from_secs(9));
+    assert_eq!(config.console_host, "127.0.0.1");
+}
+
+#[test]
+fn config_files_of_the_highest_source_are_read() {
+    let files = [
+        ("a.toml", "interval = 1"),
+        ("b.toml", "interval = 2"),
+        ("c.toml", "interval = 3"),
+    ];
+    let mut builder = Layer::new();
+    builder
+        .set("configfile", "c.toml", Origin::Builder)
+        .unwrap();
+    let interval = |args, environment: &[_]| {
+        load(args, environment, &files, builder.clone())
+            .unwrap()
+            .interval
+            .as_secs()
+    };
+    assert_eq!(
+        interval(
+            "--configfile a.toml",
+            &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml")]
+        ),
+        1
+    );
+    assert_eq!(interval("", &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml")]), 2);
+    assert_eq!(
+        interval("", &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml,a.toml")]),
+        1
+    );
+    assert_eq!(interval("", &[]), 3);
+}
+
+#[test]
+fn what_cannot_be_loaded_is_told() {
+    let refused = |args, environment, files| {
+        load(args, environment, files, Layer::new())
+            .unwrap_err()
+            .to_string()
+    };
+    insta::assert_snapshot!(refused("--configfile away.toml", &[], &[]), @"cannot read config file `away.toml`: entity not found, on the command line");
+    insta::assert_snapshot!(refused("", &[("GEARMAN_DRIVER_CONFIGFILE", "a.json")], &[("a.json", "")]), @"config file `a.json` is neither .toml nor .yaml nor .yml, from GEARMAN_DRIVER_CONFIGFILE");
+    insta::assert_snapshot!(refused("", &[("GEARMAN_DRIVER_INTERVALL", "1")], &[]), @"unknown environment variable `GEARMAN_DRIVER_INTERVALL`, from GEARMAN_DRIVER_INTERVALL");
+    insta::assert_snapshot!(refused("--configfile a.toml", &[], &[("a.toml", "\nhttp = ':80'")]), @"`http`: not yet: a later release has this option (the address of the dashboard, metrics and API), at a.toml:2");
+}
+
+#[cfg(unix)]
+#[test]
+fn values_that_are_no_text_are_refused_only_where_they_are_ours() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let bad = || OsString::from_vec(vec![0xff]);
+    let load = |name: OsString| {
+        let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
+        load_config(Layer::new(), [(name, bad())], &read, Layer::new())
+    };
+    load("OTHER".into()).unwrap();
+    load(bad()).unwrap();
+    load("GEARMAN_DRIVER_ROLE_FD".into()).unwrap();
+    insta::assert_snapshot!(load("GEARMAN_DRIVER_SERVER".into()).unwrap_err(), @"`GEARMAN_DRIVER_SERVER`: the value is not UTF-8 text, from GEARMAN_DRIVER_SERVER");
+}
+
+#[test]
+fn files_are_read_up_to_the_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.toml");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        read_config_file(&path).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(b"interval = 1").unwrap(), "interval = 1");
+    assert_eq!(read(&[0xff]).unwrap_err(), "it is not UTF-8 text");
+    assert_eq!(
+        read(&vec![b'#'; MAX_FILE_SIZE + 1]).unwrap_err(),
+        "it is larger than 1024 KiB"
+    );
+    assert!(read_config_file(dir.path()).is_err());
+}

@@ -1,0 +1,417 @@
+//! The `Driver`: what a program says about its farm, and `run()`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gearman_driver_core::config::{Config, ConfigError, Layer, Origin, RuntimeAttributes, Sourced};
+use gearman_driver_core::duration;
+use gearman_driver_core::order::Order;
+use gearman_driver_front::Handle;
+use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
+use gearman_driver_worker::host::Program;
+use gearman_driver_worker::JobSpec;
+use gearman_protocol::ServerList;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::args::{self, Action, Invocation};
+use crate::report::{self, Style};
+use crate::roles::take_role;
+
+/// Runs a farm of workers, as Gearman::Driver: it loads them in a host process, forks worker processes from that, watches
+/// the job servers' queues, starts and stops processes to match, restarts what dies, and is steered through a console.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// fn main() -> std::process::ExitCode {
+///     gearman_driver::Driver::builder()
+///         .server("localhost:4730,otherhost:4731")
+///         .namespaces(["my_app::workers"])
+///         .interval(Duration::from_secs(60))
+///         .run()
+/// }
+/// ```
+///
+/// # What runs where
+/// The executable is started again as a *host*, which loads the workers and forks the worker processes. So a program's
+/// `main` up to [`Driver::run`] runs in the host too, with the same arguments, and must not start threads or an
+/// asynchronous runtime before: `run()` then fails and says so. Such things belong into a worker's `process_start`.
+///
+/// # Precedence
+/// Command line (with [`Driver::from_args`]), environment (`GEARMAN_DRIVER_SERVER`, ..), config files (later wins),
+/// what is set here, default.
+#[must_use = "a driver does nothing until `run()`"]
+pub struct Driver {
+    builder: Layer,
+    with_args: bool,
+    wanted: Option<Box<dyn Fn(&str) -> bool>>,
+    added: Vec<JobSpec>,
+    unknown_job: Option<UnknownJobCallback>,
+    /// The first thing that was set and is none; told by `run()`.
+    mistake: Option<Mistake>,
+}
+
+enum Mistake {
+    Config(Box<ConfigError>),
+    Text(String),
+}
+
+impl Driver {
+    /// A driver with the defaults of Gearman::Driver.
+    pub fn builder() -> Self {
+        Self {
+            builder: Layer::new(),
+            with_args: false,
+            wanted: None,
+            added: Vec::new(),
+            unknown_job: None,
+            mistake: None,
+        }
+    }
+
+    /// A driver that takes the command line of `gearman-driver` (options and subcommands); what it says wins over what is
+    /// set here.
+    pub fn from_args() -> Self {
+        Self { with_args: true, ..Self::builder() }
+    }
+
+    /// The job servers: `host[:port][,host[:port]]`, IPv6 in brackets. Default: `localhost:4730`.
+    pub fn server(self, server: impl AsRef<str>) -> Self {
+        self.set("server", server.as_ref())
+    }
+
+    /// The console's port on 127.0.0.1; 0 turns the console off. Default: 47300.
+    pub fn console_port(self, port: u16) -> Self {
+        self.set("console_port", &port.to_string())
+    }
+
+    /// The time between two looks at the queues; zero turns the observer off. Default: 5 s.
+    pub fn interval(self, interval: Duration) -> Self {
+        self.set("interval", &duration::display(interval).to_string())
+    }
+
+    /// How long a process above the minimum may stay idle. Default: zero.
+    pub fn max_idle_time(self, time: Duration) -> Self {
+        self.set("max_idle_time", &duration::display(time).to_string())
+    }
+
+    /// How long a shutdown waits for running jobs before it kills their processes. Default: 25 s.
+    pub fn shutdown_timeout(self, time: Duration) -> Self {
+        self.set("shutdown_timeout", &duration::display(time).to_string())
+    }
+
+    /// The log file, appended to; `-` is standard error. Default: `gearman_driver.log`.
+    pub fn logfile(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match path.to_str() {
+            Some(path) => self.set("logfile", path),
+            None => self.mistake(Mistake::Text(format!("logfile {} is no UTF-8: choose another name", path.display()))),
+        }
+    }
+
+    /// The layout of log lines, as Log::Log4perl's PatternLayout. Default: `[%d] %p %m%n`.
+    pub fn loglayout(self, pattern: impl AsRef<str>) -> Self {
+        self.set("loglayout", pattern.as_ref())
+    }
+
+    /// The least important level that is logged: TRACE DEBUG INFO WARN ERROR FATAL OFF. Default: INFO.
+    pub fn loglevel(self, level: impl AsRef<str>) -> Self {
+        self.set("loglevel", level.as_ref())
+    }
+
+    /// The module paths under which workers are looked for.
+    pub fn namespaces<S: Into<String>>(self, namespaces: impl IntoIterator<Item = S>) -> Self {
+        self.set_list("namespaces", namespaces.into_iter().map(Into::into).collect())
+    }
+
+    /// Directories with worker modules of other languages. No host uses them yet.
+    pub fn lib<P: Into<PathBuf>>(self, directories: impl IntoIterator<Item = P>) -> Self {
+        let texts = directories.into_iter().map(|dir| dir.into().to_string_lossy().into_owned()).collect();
+        self.set_list("lib", texts)
+    }
+
+    /// Which worker types are loaded, by type path (`my_app::workers::image::Image`): one that is refused is not even
+    /// built. Asked in the host.
+    pub fn wanted(mut self, wanted: impl Fn(&str) -> bool + 'static) -> Self {
+        self.wanted = Some(Box::new(wanted));
+        self
+    }
+
+    /// Options for the workers' constructors: a map from type path, or `GLOBAL` for all, to a map of options.
+    ///
+    /// ```
+    /// # let driver = gearman_driver::Driver::builder();
+    /// driver.worker_options(serde_json::json!({
+    ///     "GLOBAL": { "database": "postgres:///app" },
+    ///     "my_app::workers::image::Image": { "model": "/srv/model.bin" },
+    /// }));
+    /// ```
+    pub fn worker_options(mut self, options: impl Serialize) -> Self {
+        match maps("worker_options", options) {
+            Ok(workers) => {
+                for (worker, options) in workers {
+                    for (key, value) in options {
+                        self.builder.set_worker_option(&worker, &key, value, Origin::Builder);
+                    }
+                }
+                self
+            }
+            Err(text) => self.mistake(Mistake::Text(text)),
+        }
+    }
+
+    /// Bounds that override what the code says: a map from job (type path + `::` + method or process group) to
+    /// `min_processes` and `max_processes`.
+    ///
+    /// ```
+    /// # let driver = gearman_driver::Driver::builder();
+    /// driver.job_runtime_attributes(serde_json::json!({
+    ///     "my_app::workers::image::Image::scale_image": { "min_processes": 2, "max_processes": 20 },
+    /// }));
+    /// ```
+    pub fn job_runtime_attributes(mut self, attributes: impl Serialize) -> Self {
+        let jobs = match maps("job_runtime_attributes", attributes) {
+            Ok(jobs) => jobs,
+            Err(text) => return self.mistake(Mistake::Text(text)),
+        };
+        for (job, bounds) in jobs {
+            match runtime_attributes(&job, &bounds) {
+                Ok(attributes) => self.builder.set_runtime_attributes(&job, attributes, &Origin::Builder),
+                Err(text) => return self.mistake(Mistake::Text(text)),
+            }
+        }
+        self
+    }
+
+    /// A config file, TOML or YAML, as `--configfile`. May be called several times: later ones win.
+    pub fn configfile(mut self, path: impl Into<PathBuf>) -> Self {
+        let files = self.builder.configfile.get_or_insert_with(|| Sourced::builder(Vec::new()));
+        files.value.push(path.into());
+        self
+    }
+
+    /// Whether to detach. Not there yet: `run()` fails if it is set.
+    pub fn daemonize(self, daemonize: bool) -> Self {
+        if daemonize { self.set("daemonize", "true") } else { self }
+    }
+
+    /// Adds a job without macros. Its worker is built here, so in the supervisor too (and dropped there at once).
+    pub fn add_job(mut self, job: JobSpec) -> Self {
+        self.added.push(job);
+        self
+    }
+
+    /// Called at each look while jobs wait for a function that no job of this driver has. It runs in the supervisor, off
+    /// its event loop; a panic in it is caught and logged.
+    pub fn unknown_job_callback(
+        mut self,
+        callback: impl Fn(&DriverHandle, &FunctionStatus) + Send + Sync + 'static,
+    ) -> Self {
+        self.unknown_job = Some(Arc::new(move |handle: &Handle, unknown: &UnknownJob| {
+            let status = &unknown.status;
+            let status = FunctionStatus {
+                name: unknown.function.clone(),
+                queue: status.queue,
+                busy: status.busy,
+                free: status.free(),
+                running: status.running,
+            };
+            callback(&DriverHandle { handle: handle.clone() }, &status);
+        }));
+        self
+    }
+
+    /// Runs the driver until it is shut down. Exit codes: 0 after a clean shutdown, 1 after a failure (said in one line on
+    /// standard error), 2 for wrong usage. Also runs the host and the worker processes, which are started through the same
+    /// call, so a program returns its exit code from `main` whatever it is.
+    #[doc(alias = "shutdown")]
+    pub fn run(self) -> ExitCode {
+        let name = program_name();
+        match self.run_role(&name) {
+            Ok(code) => ExitCode::from(code),
+            Err(text) => {
+                say(&format!("{name}: {text}"));
+                ExitCode::from(1)
+            }
+        }
+    }
+
+    fn run_role(mut self, name: &str) -> Result<u8, String> {
+        let argv0 = std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
+        let added = std::mem::take(&mut self.added);
+        let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
+        if let Some(ended) = take_role(program) {
+            let code = ended?;
+            // Not through main's return: what a program does after run() is the supervisor's business alone.
+            std::process::exit(code);
+        }
+        self.supervise(name)
+    }
+
+    fn supervise(self, name: &str) -> Result<u8, String> {
+        let invocation = if self.with_args {
+            match args::parse(std::env::args_os()) {
+                Ok(invocation) => invocation,
+                Err(error) => {
+                    // Help and version go to standard output, usage errors to standard error.
+                    let _ = error.print();
+                    return Ok(u8::try_from(error.exit_code()).unwrap_or(2));
+                }
+            }
+        } else {
+            Invocation { action: Action::Run, layer: Layer::new() }
+        };
+        if let Action::NotYet(subcommand) = invocation.action {
+            say(&format!("{name}: `{subcommand}` is not there yet; `{name} --help` shows what is"));
+            return Ok(2);
+        }
+        let config = match self.config(invocation.layer) {
+            Ok(config) => config,
+            Err(Mistake::Config(error)) => {
+                say(report::render(name, &error, Style::for_stderr()).trim_end());
+                return Ok(1);
+            }
+            Err(Mistake::Text(text)) => return Err(text),
+        };
+        let servers = ServerList::parse(&config.server.value)
+            .map_err(|error| format!("server: {error}, {}", config.server.origin))?;
+        let setup = Setup {
+            config,
+            servers,
+            host: HostCommand { arguments: std::env::args_os().collect() },
+            unknown_job: self.unknown_job,
+        };
+        match invocation.action {
+            Action::Check => check(setup),
+            _ => gearman_driver_supervisor::run(setup).map_err(|error| error.to_string()),
+        }
+    }
+
+    fn config(&self, command_line: Layer) -> Result<Config, Mistake> {
+        match &self.mistake {
+            Some(Mistake::Config(error)) => return Err(Mistake::Config(error.clone())),
+            Some(Mistake::Text(text)) => return Err(Mistake::Text(text.clone())),
+            None => {}
+        }
+        args::load_config(command_line, std::env::vars_os(), &args::read_config_file, self.builder.clone())
+        .map_err(|error| Mistake::Config(Box::new(error)))
+    }
+
+    fn set(mut self, option: &str, text: &str) -> Self {
+        match self.builder.set(option, text, Origin::Builder) {
+            Ok(()) => self,
+            Err(error) => self.mistake(Mistake::Config(Box::new(error))),
+        }
+    }
+
+    fn set_list(mut self, option: &str, texts: Vec<String>) -> Self {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        match self.builder.set_list(option, &texts, Origin::Builder) {
+            Ok(()) => self,
+            Err(error) => self.mistake(Mistake::Config(Box::new(error))),
+        }
+    }
+
+    fn mistake(mut self, mistake: Mistake) -> Self {
+        self.mistake.get_or_insert(mistake);
+        self
+    }
+}
+
+/// `check`: what the worker code holds, on standard output.
+fn check(setup: Setup) -> Result<u8, String> {
+    let checked = gearman_driver_supervisor::check(setup).map_err(|error| error.to_string())?;
+    for warning in &checked.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    let mut text = String::new();
+    for job in &checked.jobs {
+        text.push_str(&format!("{}  min_processes {}  max_processes {}\n", job.name, job.limits.min(), job.limits.max()));
+        for function in job.functions.iter().filter(|function| **function != job.name) {
+            text.push_str(&format!("    {function}\n"));
+        }
+    }
+    // A closed pipe (`| head`) is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(0)
+}
+
+/// A handle on the running driver, for callbacks. Cheap to clone; may be kept and used from any thread.
+#[derive(Clone)]
+pub struct DriverHandle {
+    handle: Handle,
+}
+
+impl DriverHandle {
+    /// Asks the driver to shut down, as the console's `shutdown` and the first TERM: it stops starting, lets every process
+    /// finish its job, and exits. Returns at once.
+    pub fn shutdown(&self) {
+        self.handle.order_and_forget(Order::Shutdown);
+    }
+}
+
+/// What the job servers say of one function, added up, as `unknown_job_callback` of Gearman::Driver gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionStatus {
+    /// The function's name.
+    pub name: String,
+    /// Jobs that wait and jobs that run (TOTAL).
+    pub queue: u64,
+    /// Jobs that run (RUNNING).
+    pub busy: u64,
+    /// Registrations without a job: running − busy.
+    pub free: u64,
+    /// Registrations of workers (AVAILABLE WORKERS).
+    pub running: u64,
+}
+
+fn runtime_attributes(job: &str, bounds: &serde_json::Map<String, Value>) -> Result<RuntimeAttributes, String> {
+    let mut attributes = RuntimeAttributes::default();
+    for (key, value) in bounds {
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+            format!("job_runtime_attributes: {job}: {key} is {value}; a whole number from 0 to 65535 is expected")
+        })?;
+        match key.as_str() {
+            "min_processes" => attributes.min_processes = Some(number),
+            "max_processes" => attributes.max_processes = Some(number),
+            _ => {
+                return Err(format!(
+                    "job_runtime_attributes: {job}: no attribute {key}; there are min_processes and max_processes"
+                ));
+            }
+        }
+    }
+    Ok(attributes)
+}
+
+/// A map of maps, out of anything that serialises to one.
+fn maps(option: &str, value: impl Serialize) -> Result<Vec<(String, serde_json::Map<String, Value>)>, String> {
+    let value = serde_json::to_value(value).map_err(|error| format!("{option}: {error}"))?;
+    let Value::Object(outer) = value else { return Err(format!("{option} is {value}; a map of maps is expected")) };
+    outer
+        .into_iter()
+        .map(|(key, inner)| match inner {
+            Value::Object(inner) => Ok((key, inner)),
+            other => Err(format!("{option}: {key} is {other}; a map is expected")),
+        })
+        .collect()
+}
+
+fn program_name() -> String {
+    args::program_name(std::env::args_os().next().as_ref())
+}
+
+/// Says something on standard error; if that is closed, there is nobody to hear it.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[allow(dead_code, reason = "asserts at compile time what DESIGN promises")]
+fn handles_can_be_shared(handle: DriverHandle) -> impl Clone + Send + Sync {
+    handle
+}

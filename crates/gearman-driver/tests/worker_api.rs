@@ -1,0 +1,336 @@
+//! Every construct of the worker API, with the prelude alone, in a crate that forbids what generated code might stumble
+//! over.
+#![forbid(unsafe_code)]
+#![deny(warnings, missing_docs, unreachable_pub, unused_qualifications, clippy::all)]
+// Methods take what the guide says they take; helpers of tests unwrap.
+#![allow(clippy::needless_pass_by_value, clippy::unwrap_used)]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gearman_driver::prelude::*;
+use gearman_driver::{JobError, Sent};
+use serde::{Deserialize, Serialize};
+
+mod image {
+    use super::*;
+
+    #[derive(Debug)]
+    pub(crate) struct Model(pub(crate) String);
+
+    impl Model {
+        fn load(name: &str) -> Result<Self, std::io::Error> {
+            Ok(Self(name.to_owned()))
+        }
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    pub(crate) struct Convert {
+        width: u32,
+    }
+
+    #[derive(Debug, Serialize)]
+    pub(crate) struct Converted {
+        height: u32,
+    }
+
+    /// The worker of the guide.
+    pub(crate) struct Image {
+        pub(crate) model: Arc<Model>,
+        pub(crate) db: Option<Rc<RefCell<Vec<String>>>>,
+    }
+
+    #[worker]
+    impl Image {
+        fn new(options: &WorkerOptions) -> Result<Self, Error> {
+            Ok(Self { model: options.shared(|| Model::load(&options.get::<String>("model")?))?, db: None })
+        }
+
+        #[job]
+        fn scale_image(&self, job: &mut Job, workload: &[u8]) -> Result<Vec<u8>, Error> {
+            job.send_status(1, 2)?;
+            job.send_data(b"part")?;
+            job.send_warning("careful")?;
+            assert_eq!(job.workload(), workload);
+            Ok([job.function_name().as_bytes(), b" ", workload].concat())
+        }
+
+        #[job(min_processes = 2, max_processes = 15)]
+        fn do_something_else(&self, job: &mut Job, workload: &[u8]) -> Result<String, Error> {
+            Ok(format!("{} {} {}", job.handle(), job.unique(), workload.len()))
+        }
+
+        #[job(process_group = "image_worker")]
+        fn convert(&self, _job: &mut Job, Json(req): Json<Convert>) -> Result<Json<Converted>, Error> {
+            Ok(Json(Converted { height: req.width * 2 }))
+        }
+
+        #[job(decode = "dec_yaml", encode = "enc_yaml", process_group = "image_worker")]
+        fn custom(&self, _job: &mut Job, req: Convert) -> Result<Converted, Error> {
+            Ok(Converted { height: req.width + 1 })
+        }
+        fn dec_yaml(&self, workload: &[u8]) -> Result<Convert, Error> {
+            Ok(Convert { width: std::str::from_utf8(workload)?.parse()? })
+        }
+        fn enc_yaml(&self, result: Converted) -> Result<Vec<u8>, Error> {
+            Ok(format!("height: {}", result.height).into_bytes())
+        }
+
+        fn begin(&self, _job: &Job, workload: &[u8]) -> Result<(), Error> {
+            self.note(format!("begin {}", workload.len()));
+            Ok(())
+        }
+        fn end(&self, _job: &Job, workload: &[u8]) {
+            self.note(format!("end {}", workload.len()));
+        }
+        fn process_name(&self, original: &str, job_name: &str) -> Option<String> {
+            Some(format!("{original} ({job_name})"))
+        }
+        fn default_attributes(&self) -> JobAttributes {
+            JobAttributes::new().min_processes(0)
+        }
+        fn override_attributes(&self) -> JobAttributes {
+            JobAttributes::new()
+        }
+        fn process_start(&mut self) -> Result<(), Error> {
+            self.db = Some(Rc::default());
+            Ok(())
+        }
+        fn process_stop(&mut self) {}
+
+        fn note(&self, what: String) {
+            if let Some(db) = &self.db {
+                db.borrow_mut().push(what);
+            }
+        }
+    }
+}
+
+fn image() -> TestWorker<image::Image> {
+    TestWorker::new(WorkerOptions::new().set("model", "x")).unwrap()
+}
+
+#[test]
+fn the_guides_worker_works() {
+    let worker = image();
+    assert_eq!(worker.worker().model.0, "x");
+    assert_eq!(worker.call("scale_image", b"abc").unwrap(), b"worker_api::image::Image::scale_image abc");
+    assert_eq!(
+        worker.sent(),
+        [
+            Sent::Status { numerator: 1, denominator: 2 },
+            Sent::Data(b"part".to_vec()),
+            Sent::Warning(b"careful".to_vec())
+        ]
+    );
+    assert_eq!(worker.call("worker_api::image::Image::do_something_else", "ab").unwrap(), b"H:test:2  2");
+    assert_eq!(worker.call("convert", br#"{"width":4}"#).unwrap(), br#"{"height":8}"#);
+    assert_eq!(worker.call("custom", "4").unwrap(), b"height: 5");
+    let notes = worker.worker().db.as_ref().unwrap().borrow().join(", ");
+    assert_eq!(notes, "begin 3, end 3, begin 2, end 2, begin 11, end 11, begin 1, end 1");
+}
+
+#[test]
+fn what_fails_says_so() {
+    let worker = image();
+    let message = |function, workload| worker.call(function, workload).unwrap_err().to_string();
+    assert_eq!(
+        message("convert", "{}"),
+        "decode failed: the workload is not the JSON expected: missing field `width` at line 1 column 2"
+    );
+    assert_eq!(message("custom", "x"), "decode failed: invalid digit found in string");
+    assert_eq!(
+        message("scale", ""),
+        "worker worker_api::image::Image has no function scale; it has: scale_image, do_something_else, convert, custom"
+    );
+    let missing = TestWorker::<image::Image>::new(WorkerOptions::new()).map(drop).unwrap_err().to_string();
+    assert!(missing.contains("option \"model\" is missing"), "{missing}");
+}
+
+/// A base class of the original: codecs from a trait.
+trait Reversed {
+    fn reverse(&self, workload: &[u8]) -> Vec<u8> {
+        workload.iter().rev().copied().collect()
+    }
+}
+
+#[derive(Default)]
+struct Shapes {
+    log: RefCell<Vec<String>>,
+}
+
+impl Reversed for Shapes {}
+
+type Fallible<T> = Result<T, JobError>;
+
+#[derive(Debug, thiserror::Error)]
+#[error("outer")]
+struct Outer(#[source] std::num::ParseIntError);
+
+#[worker]
+impl Shapes {
+    #[job]
+    fn nothing(&self) {
+        self.log.borrow_mut().push("nothing".to_owned());
+    }
+    #[job]
+    fn only_job(&self, job: &mut Job) -> String {
+        job.function_name().to_owned()
+    }
+    #[job]
+    fn shared_job(&self, job: &Job) -> String {
+        job.server().to_owned()
+    }
+    #[job]
+    fn only_workload(&self, workload: &[u8]) -> Vec<u8> {
+        workload.to_vec()
+    }
+    #[job]
+    fn owned(&self, workload: Vec<u8>) -> Vec<u8> {
+        workload
+    }
+    #[job]
+    fn text(&self, workload: &str) -> &'static str {
+        if workload.is_empty() { "empty" } else { "text" }
+    }
+    #[job]
+    fn owned_text(&self, _job: &mut Job, workload: String) -> Fallible<String> {
+        Ok(workload)
+    }
+    #[job]
+    fn fixed(&self) -> &'static [u8] {
+        b"fixed"
+    }
+    #[job]
+    fn borrowed(&self, Json(words): Json<Vec<&str>>) -> Json<usize> {
+        Json(words.len())
+    }
+    #[job]
+    fn with_lifetime<'a>(&self, Json(word): Json<&'a str>) -> Result<String, &'a str> {
+        if word.is_empty() { Err("no word") } else { Ok(word.to_owned()) }
+    }
+    #[job(name = "end")]
+    fn the_end(&self) -> Result<(), String> {
+        Err("it ends".into())
+    }
+    #[job]
+    fn r#type(&self) -> &'static str {
+        "raw"
+    }
+    #[job(decode, encode)]
+    fn bare(&self, number: u32) -> u32 {
+        number + 1
+    }
+    fn decode(&self, workload: &[u8]) -> Result<u32, std::num::ParseIntError> {
+        std::str::from_utf8(workload).unwrap_or("").parse()
+    }
+    fn encode(&self, number: u32) -> Json<[u32; 1]> {
+        Json([number])
+    }
+    #[job(decode = "reverse", encode = "back")]
+    fn lent(&self, workload: &[u8]) -> Vec<u8> {
+        [workload, b"!"].concat()
+    }
+    fn back(&self, result: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(self.reverse(result))
+    }
+    #[job(decode)]
+    fn decoded_for_nobody(&self) -> &'static str {
+        "well"
+    }
+    #[job]
+    fn chained(&self) -> Result<(), Outer> {
+        Err(Outer("x".parse::<u8>().unwrap_err()))
+    }
+    #[job(exceptions = true)]
+    fn panics(&self) {
+        panic!("at the disco");
+    }
+    #[cfg(any())]
+    #[job]
+    fn compiled_out(&self, job: NoSuchType) {}
+    #[cfg(any())]
+    fn begin(&self, _job: &Job, _workload: &[u8]) {}
+    #[cfg(any())]
+    fn new(_options: &WorkerOptions) -> Self {
+        no_such_function()
+    }
+    #[cfg(any())]
+    fn prefix(&self) -> String {
+        no_such_function()
+    }
+    #[cfg(not(any()))]
+    fn end(&self, _job: &Job, _workload: &[u8]) {
+        self.log.borrow_mut().push("end".to_owned());
+    }
+    /// No job.
+    fn process_start(&mut self) {
+        self.log.borrow_mut().push("start".to_owned());
+    }
+}
+
+#[test]
+fn every_shape_of_a_method_works() {
+    let worker = TestWorker::<Shapes>::new(WorkerOptions::new().with_server("a:1,b:2")).unwrap();
+    let call = |function, workload| String::from_utf8(worker.call(function, workload).unwrap()).unwrap();
+    assert_eq!(call("nothing", ""), "");
+    assert_eq!(call("only_job", ""), "worker_api::Shapes::only_job");
+    assert_eq!(call("shared_job", ""), "a:1");
+    assert_eq!(call("only_workload", "w"), "w");
+    assert_eq!(call("owned", "w"), "w");
+    assert_eq!(call("text", ""), "empty");
+    assert_eq!(call("owned_text", "w"), "w");
+    assert_eq!(call("fixed", "w"), "fixed");
+    assert_eq!(call("borrowed", r#"["a", "b"]"#), "2");
+    assert_eq!(call("with_lifetime", r#""a""#), "a");
+    assert_eq!(call("type", ""), "raw");
+    assert_eq!(call("bare", "41"), "[42]");
+    assert_eq!(call("lent", "abc"), "!abc");
+    assert_eq!(call("decoded_for_nobody", "1"), "well");
+}
+
+#[test]
+fn failures_come_with_their_causes() {
+    let worker = TestWorker::<Shapes>::new(WorkerOptions::new()).unwrap();
+    let fails = |function, workload: &[u8]| worker.call(function, workload).unwrap_err().to_string();
+    assert!(fails("text", b"\xff").starts_with("decode failed: the workload is not UTF-8 text"));
+    assert_eq!(fails("with_lifetime", b"\"\""), "no word");
+    assert_eq!(fails("end", b""), "it ends");
+    assert_eq!(fails("chained", b""), "outer: invalid digit found in string");
+    assert_eq!(fails("decoded_for_nobody", b"x"), "decode failed: invalid digit found in string");
+    assert_eq!(fails("panics", b""), "at the disco");
+    assert_eq!(worker.worker().log.borrow().join(" "), "start end end end end");
+}
+
+#[derive(Default)]
+struct Coded;
+
+/// Codecs for all methods, and one that opts out.
+#[worker(decode = "dec", encode = "enc")]
+impl Coded {
+    fn dec(&self, workload: &[u8]) -> String {
+        String::from_utf8_lossy(workload).to_uppercase()
+    }
+    fn enc(&self, result: &str) -> String {
+        format!("<{result}>")
+    }
+    #[job]
+    fn both(&self, text: &str) -> String {
+        text.to_owned()
+    }
+    #[job(decode = "", encode = "")]
+    fn neither(&self, text: &str) -> String {
+        text.to_owned()
+    }
+    fn prefix(&self) -> String {
+        "foo_bar_".into()
+    }
+}
+
+#[test]
+fn a_worker_can_name_codecs_for_all_its_methods() {
+    let worker = TestWorker::<Coded>::new(WorkerOptions::new()).unwrap();
+    assert_eq!(worker.call("foo_bar_both", "a").unwrap(), b"<A>");
+    assert_eq!(worker.call("neither", "a").unwrap(), b"a");
+}
