@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use gearman_driver::Driver;
 use gearman_driver::prelude::*;
 
 /// What the measurement wants of the driver.
@@ -29,10 +30,12 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     Driver::builder()
         .server(&options.server)
         .namespaces(["bench::farm"])
-        .job_runtime_attributes(
-            crate::side::OUR_FUNCTION,
-            JobAttributes::new().min_processes(options.processes).max_processes(options.processes),
-        )
+        .job_runtime_attributes(serde_json::json!({
+            crate::side::OUR_FUNCTION: {
+                "min_processes": options.processes,
+                "max_processes": options.processes,
+            }
+        }))
         .interval(Duration::from_secs(options.interval))
         .console_port(0)
         .logfile(&options.logfile)

@@ -4,7 +4,6 @@
 //! `worker-farm` is our side: a driver program of its own, started by the measurements.
 
 mod c_worker;
-#[cfg(feature = "driver")]
 mod farm;
 mod idle;
 mod machine;
@@ -39,7 +38,6 @@ enum Command {
     /// What the driver costs while its workers have nothing to do.
     Idle(idle::Options),
     /// A driver with one job that echoes: what the measurements start as our side.
-    #[cfg(feature = "driver")]
     #[command(hide = true)]
     WorkerFarm(farm::Options),
 }
@@ -67,7 +65,6 @@ fn main() -> ExitCode {
         Command::Recover(options) => recover::run(&options),
         Command::Idle(options) => idle::run(&options),
         // Also reached in the driver's host role, which is this program started again.
-        #[cfg(feature = "driver")]
         Command::WorkerFarm(options) => return farm::run(&options),
     };
     match outcome {

@@ -64,11 +64,6 @@ impl Side {
         interval_seconds: u64,
         log: &Path,
     ) -> Result<Self, Failure> {
-        if !cfg!(feature = "driver") {
-            return Err(Failure::new(
-                "this program was built without the driver: cargo run --release -p bench --features driver",
-            ));
-        }
         let own = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
         let mut side = Self::new("gearman-driver", OUR_FUNCTION, processes, Kind::Driver);
         let mut command = command_that_dies_with_us(&own);

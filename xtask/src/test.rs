@@ -97,14 +97,18 @@ pub(crate) fn run_all() -> Result<(Summary, Result<(), Failure>), Failure> {
         run_watched(
             &mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]),
             Watch::Stderr,
-            |line| summary.see(line),
+            |line| {
+                summary.see(line);
+            },
         )?
     } else {
         eprintln!("xtask: cargo-nextest is not installed; using cargo test");
         run_watched(
             &mut cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests", "--examples"]),
             Watch::Stdout,
-            |line| summary.see(line),
+            |line| {
+                summary.see(line);
+            },
         )?
     };
     let doc_tests =
