@@ -77,9 +77,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
             number_error()
         });
     }
-    let end = trimmed
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(trimmed.len());
+    let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(end);
     let unit = unit.trim_start();
     let (whole, fraction) = match number.split_once('.') {
@@ -96,21 +94,13 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
             .iter()
             .find(|(name, _)| *name == unit)
             .map(|(_, nanos)| *nanos)
-            .ok_or_else(|| DurationError::Unit {
-                text: trimmed.to_owned(),
-                unit: unit.to_owned(),
-            })?,
+            .ok_or_else(|| DurationError::Unit { text: trimmed.to_owned(), unit: unit.to_owned() })?,
     };
     nanoseconds(whole, fraction, u128::from(unit_nanos), trimmed)
 }
 
 /// `whole.fraction` units; both are digits, `fraction` may be empty.
-fn nanoseconds(
-    whole: &str,
-    fraction: &str,
-    unit: u128,
-    text: &str,
-) -> Result<Duration, DurationError> {
+fn nanoseconds(whole: &str, fraction: &str, unit: u128, text: &str) -> Result<Duration, DurationError> {
     let too_long = || DurationError::TooLong(text.to_owned());
     let too_fine = || DurationError::TooFine(text.to_owned());
     let whole: u128 = whole.parse().map_err(|_| too_long())?;
@@ -120,10 +110,7 @@ fn nanoseconds(
     } else {
         // A unit has at most 14 digits of nanoseconds, so that more digits are finer than one.
         let digits = u32::try_from(fraction.len()).map_err(|_| too_fine())?;
-        let scale = 10_u128
-            .checked_pow(digits)
-            .filter(|_| digits <= 18)
-            .ok_or_else(too_fine)?;
+        let scale = 10_u128.checked_pow(digits).filter(|_| digits <= 18).ok_or_else(too_fine)?;
         let scaled = fraction.parse::<u128>().map_err(|_| too_fine())? * unit;
         if !scaled.is_multiple_of(scale) {
             return Err(too_fine());

@@ -95,10 +95,7 @@ impl Layout {
     /// [`LayoutError`], which says what is wrong and where, for a letter that does not exist, a brace that
     /// is not closed, a percent sign at the end, and a width out of range.
     pub fn parse(pattern: &str) -> Result<Layout, LayoutError> {
-        Ok(Layout {
-            pattern: pattern.to_owned(),
-            pieces: parse::pieces(pattern)?,
-        })
+        Ok(Layout { pattern: pattern.to_owned(), pieces: parse::pieces(pattern)? })
     }
 
     /// The pattern as it was given.
@@ -152,11 +149,7 @@ impl Field {
             Field::Level => out.write_str(record.level.name()),
             Field::Message { chomp } => {
                 let message = record.message;
-                out.write_str(if *chomp {
-                    message.trim_end_matches('\n')
-                } else {
-                    message
-                })
+                out.write_str(if *chomp { message.trim_end_matches('\n') } else { message })
             }
             Field::Category { last } => out.write_str(last_parts(record.category, *last)),
             Field::Pid => write!(out, "{}", record.pid),
@@ -250,16 +243,8 @@ impl LayoutError {
     pub fn caret(&self) -> String {
         let length = self.pattern[self.at.clone()].chars().count().max(1);
         // A control character would move the carets away from their place.
-        let shown: String = self
-            .pattern
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        format!(
-            "{shown}\n{}{}",
-            " ".repeat(self.column() - 1),
-            "^".repeat(length)
-        )
+        let shown: String = self.pattern.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        format!("{shown}\n{}{}", " ".repeat(self.column() - 1), "^".repeat(length))
     }
 }
 

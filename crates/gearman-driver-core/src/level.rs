@@ -31,15 +31,8 @@ pub enum Level {
 
 impl Level {
     /// All levels, from the least to the most important.
-    pub const ALL: [Level; 7] = [
-        Level::Trace,
-        Level::Debug,
-        Level::Info,
-        Level::Warn,
-        Level::Error,
-        Level::Fatal,
-        Level::Off,
-    ];
+    pub const ALL: [Level; 7] =
+        [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Fatal, Level::Off];
 
     /// The name as written in the log and in configuration: upper case, without padding.
     pub const fn name(self) -> &'static str {
@@ -80,13 +73,10 @@ impl FromStr for Level {
     type Err = LevelError;
 
     fn from_str(text: &str) -> Result<Self, LevelError> {
-        Level::ALL
-            .into_iter()
-            .find(|level| level.name().eq_ignore_ascii_case(text))
-            .ok_or_else(|| LevelError {
-                text: text.to_owned(),
-                suggestion: suggest::nearest(text, Level::ALL.map(Level::name)),
-            })
+        Level::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(text)).ok_or_else(|| LevelError {
+            text: text.to_owned(),
+            suggestion: suggest::nearest(text, Level::ALL.map(Level::name)),
+        })
     }
 }
 

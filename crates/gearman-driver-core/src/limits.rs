@@ -21,16 +21,10 @@ impl Limits {
     /// When `min` is above `max`, or one of them is above [`Limits::LARGEST`].
     pub const fn new(min: u32, max: u32) -> Result<Self, LimitsError> {
         if min > Self::LARGEST {
-            return Err(LimitsError::TooLarge {
-                bound: Bound::Min,
-                value: min,
-            });
+            return Err(LimitsError::TooLarge { bound: Bound::Min, value: min });
         }
         if max > Self::LARGEST {
-            return Err(LimitsError::TooLarge {
-                bound: Bound::Max,
-                value: max,
-            });
+            return Err(LimitsError::TooLarge { bound: Bound::Max, value: max });
         }
         if min > max {
             return Err(LimitsError::MinAboveMax { min, max });
@@ -93,9 +87,7 @@ impl std::fmt::Display for Bound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum LimitsError {
     /// The lower bound is above the upper one.
-    #[error(
-        "max_processes ({max}) is below min_processes ({min}); raise the one or lower the other"
-    )]
+    #[error("max_processes ({max}) is below min_processes ({min}); raise the one or lower the other")]
     MinAboveMax {
         /// `min_processes`, as given.
         min: u32,

@@ -50,14 +50,7 @@ pub struct Activity {
 impl Activity {
     /// A process that has registered with the job servers and has done nothing yet.
     pub fn idle(since: Time) -> Self {
-        Self {
-            state: ActivityState::Idle,
-            since,
-            last_run: None,
-            last_error: None,
-            jobs_done: 0,
-            current: None,
-        }
+        Self { state: ActivityState::Idle, since, last_run: None, last_error: None, jobs_done: 0, current: None }
     }
 }
 

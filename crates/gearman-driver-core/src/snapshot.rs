@@ -30,10 +30,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The job of that name.
     pub fn job(&self, name: &str) -> Option<&JobSnapshot> {
-        let index = self
-            .jobs
-            .binary_search_by(|job| job.name.as_str().cmp(name))
-            .ok()?;
+        let index = self.jobs.binary_search_by(|job| job.name.as_str().cmp(name)).ok()?;
         self.jobs.get(index)
     }
 

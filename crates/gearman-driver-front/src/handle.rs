@@ -48,10 +48,7 @@ impl Handle {
     /// When the driver has ended.
     pub async fn order(&self, order: Order) -> Result<Result<(), OrderError>, DriverGone> {
         let (reply, answer) = oneshot::channel();
-        self.requests
-            .send(Request::Order { order, reply })
-            .await
-            .map_err(|_| DriverGone)?;
+        self.requests.send(Request::Order { order, reply }).await.map_err(|_| DriverGone)?;
         answer.await.map_err(|_| DriverGone)
     }
 
@@ -68,10 +65,7 @@ impl Handle {
     /// When the driver has ended.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, DriverGone> {
         let (reply, answer) = oneshot::channel();
-        self.requests
-            .send(Request::Snapshot { reply })
-            .await
-            .map_err(|_| DriverGone)?;
+        self.requests.send(Request::Snapshot { reply }).await.map_err(|_| DriverGone)?;
         answer.await.map_err(|_| DriverGone)
     }
 }

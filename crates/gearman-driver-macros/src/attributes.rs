@@ -141,7 +141,7 @@ fn arguments(attribute: &str, known: &[&str], tokens: TokenStream) -> Result<Vec
 
 fn unknown(attribute: &str, known: &[&str], name: &str) -> String {
     if LATER.contains(&name) && attribute == "job" {
-        return format!("`{name}` is not there yet: this version of gearman-driver knows {}", known.join(", "));
+        return format!("`{name}` is not yet supported: `#[job]` knows {} so far", known.join(", "));
     }
     if JOB.contains(&name) {
         return format!(

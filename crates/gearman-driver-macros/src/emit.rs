@@ -1,7 +1,7 @@
 //! Writes the code of a worker: `impl Worker`, a function for each job, the registry entry.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::ItemImpl;
 use syn::ext::IdentExt;
 
@@ -12,12 +12,22 @@ use crate::worker::{Worker, methods};
 
 /// Where everything that is written comes from.
 pub(crate) fn private() -> TokenStream {
-    quote!(::gearman_driver::__private)
+    private_at(Span::call_site())
+}
+
+/// The same, for what the compiler should complain of at the user's place.
+pub(crate) fn private_at(span: Span) -> TokenStream {
+    quote_spanned!(span=> ::gearman_driver::__private)
 }
 
 /// `returned`, which is a `T` or a `Result<T, E>`, as a `Result<T, Error>`.
-pub(crate) fn settled() -> TokenStream {
-    quote!((&returned).gearman_driver_kind().result(returned))
+pub(crate) fn settled_at(span: Span) -> TokenStream {
+    quote_spanned!(span=> (&returned).gearman_driver_kind().result(returned))
+}
+
+/// At the user's place, but known as written by the macro, so that the user's lints leave it alone.
+pub(crate) fn located(span: Span) -> Span {
+    Span::call_site().located_at(span)
 }
 
 pub(crate) fn worker(worker: &Worker, block: &ItemImpl) -> TokenStream {
@@ -94,7 +104,7 @@ fn build(worker: &Worker) -> TokenStream {
             #cfg
             {
                 let _ = options;
-                ::core::result::Result::Ok(::std::boxed::Box::new(#private::default_worker::<#ty>()))
+                ::core::result::Result::Ok(::std::boxed::Box::new(#private::worker_without_new::<#ty>()))
             }
         }
     });

@@ -8,7 +8,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, ImplItemFn, ReturnType, Signature, Type};
 
-use crate::cfg;
+use crate::{cfg, emit};
 
 /// How a hook takes its worker.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,10 +23,12 @@ enum Receiver {
 enum Returns {
     /// Nothing.
     Nothing,
-    /// This, or a `Result` of it.
-    Fallible,
-    /// A value.
-    Value,
+    /// Nothing, or a `Result` of it.
+    Done,
+    /// The worker, or a `Result` of it.
+    Worker,
+    /// A value of this type.
+    Value(&'static str),
 }
 
 /// What an argument is a reference to.
@@ -52,21 +54,21 @@ const HOOKS: &[Hook] = &[
         signature: "fn new(options: &WorkerOptions) -> Result<Self, Error>`, or `-> Self",
         receiver: Receiver::None,
         arguments: &[To::Named],
-        returns: Returns::Fallible,
+        returns: Returns::Worker,
     },
     Hook {
         name: "prefix",
         signature: "fn prefix(&self) -> String",
         receiver: Receiver::Shared,
         arguments: &[],
-        returns: Returns::Value,
+        returns: Returns::Value("String"),
     },
     Hook {
         name: "begin",
         signature: "fn begin(&self, job: &Job, workload: &[u8]) -> Result<(), Error>`, or without `-> ..",
         receiver: Receiver::Shared,
         arguments: &[To::Named, To::Bytes],
-        returns: Returns::Fallible,
+        returns: Returns::Done,
     },
     Hook {
         name: "end",
@@ -80,28 +82,28 @@ const HOOKS: &[Hook] = &[
         signature: "fn process_name(&self, original: &str, job_name: &str) -> Option<String>",
         receiver: Receiver::Shared,
         arguments: &[To::Str, To::Str],
-        returns: Returns::Value,
+        returns: Returns::Value("Option"),
     },
     Hook {
         name: "default_attributes",
         signature: "fn default_attributes(&self) -> JobAttributes",
         receiver: Receiver::Shared,
         arguments: &[],
-        returns: Returns::Value,
+        returns: Returns::Value("JobAttributes"),
     },
     Hook {
         name: "override_attributes",
         signature: "fn override_attributes(&self) -> JobAttributes",
         receiver: Receiver::Shared,
         arguments: &[],
-        returns: Returns::Value,
+        returns: Returns::Value("JobAttributes"),
     },
     Hook {
         name: "process_start",
         signature: "fn process_start(&mut self) -> Result<(), Error>`, or without `-> ..",
         receiver: Receiver::Mutable,
         arguments: &[],
-        returns: Returns::Fallible,
+        returns: Returns::Done,
     },
     Hook {
         name: "process_stop",
@@ -135,7 +137,7 @@ impl Override {
                     ReturnType::Default => method.sig.ident.span(),
                     ReturnType::Type(_, ty) => ty.span(),
                 };
-                Ok(Self { hook, cfgs: cfg::of(&method.attrs), span: Span::call_site().located_at(span) })
+                Ok(Self { hook, cfgs: cfg::of(&method.attrs), span: emit::located(span) })
             }
         };
         Some(checked)
@@ -148,8 +150,8 @@ impl Override {
     /// The method of `impl Worker` that calls the user's. (`new` has none: see [`Override::build`].)
     pub(crate) fn forwarder(&self, ty: &Type) -> Option<TokenStream> {
         let cfgs = &self.cfgs;
-        let private = crate::emit::private();
-        let settled = crate::emit::settled();
+        let private = emit::private();
+        let settled = emit::settled_at(self.span);
         let call = |name: &str, arguments: TokenStream| {
             let name = syn::Ident::new(name, self.span);
             quote_spanned!(self.span=> <#ty>::#name(self #arguments))
@@ -211,13 +213,14 @@ impl Override {
     /// For `new`: the expression that builds a worker from `options`.
     pub(crate) fn build(&self, ty: &Type) -> TokenStream {
         let cfgs = &self.cfgs;
-        let settled = crate::emit::settled();
+        let settled = emit::settled_at(self.span);
         let call = quote_spanned!(self.span=> <#ty>::new(options));
+        let worker = quote_spanned!(self.span=> #settled?);
         quote! {
             #(#cfgs)*
             {
                 let returned = #call;
-                let worker: #ty = #settled?;
+                let worker: #ty = #worker;
                 ::core::result::Result::Ok(::std::boxed::Box::new(worker))
             }
         }
@@ -260,16 +263,52 @@ impl Hook {
                 return Some((ty.span(), "this argument is of another type".to_owned()));
             }
         }
-        match (&signature.output, self.returns) {
-            (ReturnType::Default, Returns::Value) => Some((signature.ident.span(), "it returns a value".to_owned())),
-            (ReturnType::Default, Returns::Fallible) if self.receiver == Receiver::None => {
-                Some((signature.ident.span(), "it returns the worker".to_owned()))
+        self.returns.fault(signature)
+    }
+}
+
+/// Types that are surely not what was meant, where another is expected. (A type of another name may be an alias.)
+const FAMILIAR: &[&str] = &[
+    "bool",
+    "str",
+    "u8",
+    "u32",
+    "u64",
+    "usize",
+    "i32",
+    "i64",
+    "String",
+    "Option",
+    "Result",
+    "Vec",
+    "Box",
+    "JobAttributes",
+];
+
+impl Returns {
+    fn fault(self, signature: &Signature) -> Option<(Span, String)> {
+        let (expected, wanted): (&[&str], _) = match self {
+            Self::Nothing => (&[], "it returns nothing".to_owned()),
+            Self::Done => (&["Result"], "it returns nothing, or a `Result` of nothing".to_owned()),
+            Self::Worker => (&["Result"], "it returns the worker, or a `Result` of it".to_owned()),
+            Self::Value("Option") => (&["Option"], "it returns an `Option<String>`".to_owned()),
+            Self::Value(ref name) => (std::slice::from_ref(name), format!("it returns a `{name}`")),
+        };
+        let unit_is_right = matches!(self, Self::Nothing | Self::Done);
+        let ty = match &signature.output {
+            ReturnType::Type(_, ty) => ty,
+            ReturnType::Default if unit_is_right => return None,
+            ReturnType::Default => return Some((signature.ident.span(), wanted)),
+        };
+        let right = match &**ty {
+            Type::Tuple(tuple) => unit_is_right && tuple.elems.is_empty(),
+            Type::Path(_) => {
+                expected.iter().any(|name| is_named(ty, name))
+                    || self != Self::Nothing && !FAMILIAR.iter().any(|name| is_named(ty, name))
             }
-            (ReturnType::Type(_, ty), Returns::Nothing) if !is_unit(ty) => {
-                Some((ty.span(), "it returns nothing".to_owned()))
-            }
-            _ => None,
-        }
+            _ => false,
+        };
+        (!right).then(|| (ty.span(), wanted))
     }
 }
 
@@ -327,8 +366,4 @@ pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
         Type::Group(group) => is_named(&group.elem, name),
         _ => false,
     }
-}
-
-fn is_unit(ty: &Type) -> bool {
-    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
 }

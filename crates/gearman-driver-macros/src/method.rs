@@ -59,7 +59,7 @@ impl JobMethod {
             workload,
             decode: codec(&arguments.decode, &worker.decode),
             encode: codec(&arguments.encode, &worker.encode),
-            returns: located(returns),
+            returns: emit::located(returns),
             cfgs: cfg::of(&method.attrs),
             ident,
             arguments,
@@ -84,16 +84,17 @@ impl JobMethod {
     /// The function that takes a job through this method.
     pub(crate) fn shim(&self, ty: &Type, methods: &[&ImplItemFn]) -> TokenStream {
         let private = emit::private();
-        let settled = emit::settled();
         let (cfgs, function, ident) = (&self.cfgs, self.function(), &self.ident);
 
         let decode = match (&self.decode, &self.workload) {
             (Some(decoder), _) => {
-                let span = located(decoder.span());
+                let span = emit::located(decoder.span());
                 let call = quote_spanned!(span=> this.#decoder(workload));
+                let settled = emit::settled_at(span);
                 Some(quote!(call.decode(|workload| { let returned = #call; #settled })?;))
             }
             (None, Some(workload)) => {
+                let private = emit::private_at(workload.span);
                 let from_workload = quote_spanned!(workload.span=> #private::from_workload(workload));
                 Some(quote!(call.decode(|workload| #from_workload)?;))
             }
@@ -114,7 +115,7 @@ impl JobMethod {
 
         let encode = match &self.encode {
             Some(encoder) => {
-                let span = located(encoder.span());
+                let span = emit::located(encoder.span());
                 let lend = methods
                     .iter()
                     .find(|method| method.sig.ident == *encoder)
@@ -122,16 +123,22 @@ impl JobMethod {
                     .filter(|ty| matches!(ty, Type::Reference(_)))
                     .map(|_| quote!(&));
                 let call = quote_spanned!(span=> this.#encoder(#lend output));
+                let private = emit::private_at(span);
                 let into_output = quote_spanned!(span=> #private::into_output(encoded));
+                let settled = emit::settled_at(span);
                 quote! {{
                     let returned = #call;
                     let encoded = #settled?;
                     #into_output
                 }}
             }
-            None => quote_spanned!(self.returns=> #private::into_output(output)),
+            None => {
+                let private = emit::private_at(self.returns);
+                quote_spanned!(self.returns=> #private::into_output(output))
+            }
         };
 
+        let settled = emit::settled_at(self.returns);
         quote! {
             #(#cfgs)*
             fn #function(call: &mut #private::Call<'_>)
@@ -219,7 +226,7 @@ impl CodecKind {
 
 fn check(signature: &Signature) -> Result<()> {
     if let Some(token) = &signature.asyncness {
-        return Err(Error::new(token.span(), "asynchronous jobs are not there yet: write a plain `fn`"));
+        return Err(Error::new(token.span(), "`async` job methods are not yet supported: write a plain `fn`"));
     }
     if let Some(token) = &signature.unsafety {
         return Err(Error::new(token.span(), "a job method is not unsafe"));
@@ -262,13 +269,8 @@ fn may_be_job(ty: &Type) -> bool {
 impl Workload {
     fn new(ty: &Type) -> Self {
         let is_reference = matches!(ty, Type::Reference(reference) if reference.mutability.is_none());
-        Self { span: located(ty.span()), is_reference }
+        Self { span: emit::located(ty.span()), is_reference }
     }
-}
-
-/// At the user's place, but known as written by the macro, so that the user's lints leave it alone.
-fn located(span: Span) -> Span {
-    Span::call_site().located_at(span)
 }
 
 fn optional(value: Option<TokenStream>) -> TokenStream {

@@ -63,12 +63,16 @@ impl Supervisor {
 
     /// When a host is reaped and its last message read: tells the manager, with what became of its workers.
     async fn host_gone(&mut self, id: HostId) {
-        let Some((status, true)) = self.hosts.get(&id).and_then(|host| Some((host.ended?, host.closed))) else { return };
+        let Some((status, true)) = self.hosts.get(&id).and_then(|host| Some((host.ended?, host.closed))) else {
+            return;
+        };
         let Some(host) = self.hosts.remove(&id) else { return };
         host.output.finish().await;
         if !host.ready {
             let error = host.failure.unwrap_or_else(|| match status {
-                ExitStatus::Signal(signal) => format!("the host was ended by signal {signal} before it had loaded the worker code"),
+                ExitStatus::Signal(signal) => {
+                    format!("the host was ended by signal {signal} before it had loaded the worker code")
+                }
                 status => format!(
                     "the host exited with status {status} before it had loaded the worker code; \
                      does the program's main come to run() with these arguments, and return its exit code?"
@@ -108,7 +112,8 @@ impl Supervisor {
     fn stop_strangers(&self) {
         let known = |pid: Pid| self.hosts.values().any(|host| host.pid == pid) || self.processes.by_pid(pid).is_some();
         let children = std::fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id()));
-        for pid in children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw) {
+        for pid in children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw)
+        {
             if !known(pid) {
                 let _ = kill(pid, Signal::SIGTERM);
             }

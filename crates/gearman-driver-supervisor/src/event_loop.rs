@@ -237,7 +237,9 @@ impl Supervisor {
                 self.observe_processes().await;
                 self.event(Event::Signal(signal)).await;
             }
-            News::ReloadAsked => self.log.warn("HUP: reload is not there yet; the driver goes on with the worker code that it has"),
+            News::ReloadAsked => {
+                self.log.warn("HUP: reload is not there yet; the driver goes on with the worker code that it has");
+            }
             News::ReopenLog => {
                 self.log.reopen();
                 self.log.info("log file opened anew");
@@ -417,8 +419,8 @@ impl Supervisor {
 }
 
 fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration, String> {
-    let limits = Limits::new(job.min_processes, job.max_processes)
-        .map_err(|error| format!("job {}: {error}", job.name))?;
+    let limits =
+        Limits::new(job.min_processes, job.max_processes).map_err(|error| format!("job {}: {error}", job.name))?;
     Ok(gearman_driver_core::job::JobDeclaration {
         name: job.name,
         functions: job.functions,

@@ -71,7 +71,9 @@ pub enum RunError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The console's port cannot be had.
-    #[error("the console can't listen on {address}: {source}; is another driver running? choose a port with --console-port, 0 turns the console off")]
+    #[error(
+        "the console can't listen on {address}: {source}; is another driver running? choose a port with --console-port, 0 turns the console off"
+    )]
     Console {
         /// Host and port.
         address: String,

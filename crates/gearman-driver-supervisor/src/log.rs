@@ -123,9 +123,5 @@ impl Log {
 pub(crate) const CATEGORY: &str = "Gearman::Driver";
 
 fn append(path: &Path) -> Result<File, LogError> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .map_err(|source| LogError { path: path.to_owned(), source })
+    OpenOptions::new().append(true).create(true).open(path).map_err(|source| LogError { path: path.to_owned(), source })
 }

@@ -73,7 +73,8 @@ pub(crate) async fn observe(servers: ServerList, interval: Duration, news: mpsc:
             let error = match rows {
                 Ok(rows) => {
                     for row in rows {
-                        let status = FunctionStatus { queue: row.total, busy: row.running, running: row.available_workers };
+                        let status =
+                            FunctionStatus { queue: row.total, busy: row.running, running: row.available_workers };
                         let sum = found.functions.entry(row.function).or_default();
                         *sum = sum.plus(status);
                     }

@@ -135,6 +135,8 @@ fn write(line: &str, tag: &str, speaker: &Speaker, log: &Log) {
             };
             log.write(level, record.target, &message);
         }
-        None => log.write(Level::Info, crate::log::CATEGORY, &format!("({pid}) [{job}] {tag}: {}", lines::printable(line))),
+        None => {
+            log.write(Level::Info, crate::log::CATEGORY, &format!("({pid}) [{job}] {tag}: {}", lines::printable(line)));
+        }
     }
 }

@@ -77,17 +77,15 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         State::Busy => ActivityState::Busy,
         State::Draining => ActivityState::Draining,
     };
-    let current = slot.function.and_then(|function| functions.get(function)).map(|function| CurrentJob {
-        function: function.clone(),
-        handle: slot.handle.clone(),
-    });
+    let current = slot
+        .function
+        .and_then(|function| functions.get(function))
+        .map(|function| CurrentJob { function: function.clone(), handle: slot.handle.clone() });
     Activity {
         state,
         since: clock.workers(slot.state_since),
         last_run: slot.last_run.map(unix_seconds),
-        last_error: slot
-            .last_error
-            .map(|millis| LastError { at: unix_seconds(millis), message: slot.message.clone() }),
+        last_error: slot.last_error.map(|millis| LastError { at: unix_seconds(millis), message: slot.message.clone() }),
         jobs_done: slot.done.saturating_add(slot.failed),
         current,
     }

@@ -13,8 +13,7 @@ use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use gearman_driver_core::config::{
-    Config, ConfigError, ENVIRONMENT_PREFIX, Layer, MAX_FILE_SIZE, OPTIONS, OptionSpec, Origin,
-    ROLE_PREFIX, Takes,
+    Config, ConfigError, ENVIRONMENT_PREFIX, Layer, MAX_FILE_SIZE, OPTIONS, OptionSpec, Origin, ROLE_PREFIX, Takes,
 };
 
 /// What a command line asks for.
@@ -39,17 +38,7 @@ pub(crate) enum Action {
 }
 
 /// Subcommands that come with a later release.
-const LATER: [&str; 9] = [
-    "demo",
-    "console",
-    "status",
-    "top",
-    "reload",
-    "drain",
-    "doctor",
-    "import",
-    "completions",
-];
+const LATER: [&str; 9] = ["demo", "console", "status", "top", "reload", "drain", "doctor", "import", "completions"];
 
 const ABOUT: &str = "Runs Gearman workers, as many processes as the queues need.";
 
@@ -82,22 +71,12 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, 
             continue;
         }
         // Each text passed `check` already; what is left is an option that is not there yet.
-        layer
-            .set_list(spec.name, &texts, Origin::CommandLine)
-            .map_err(|error| {
-                let shown = error
-                    .message()
-                    .replacen(spec.name, &format!("--{}", spec.dashed()), 1);
-                command.error(
-                    ErrorKind::InvalidValue,
-                    format!("{shown}, {}", error.place()),
-                )
-            })?;
+        layer.set_list(spec.name, &texts, Origin::CommandLine).map_err(|error| {
+            let shown = error.message().replacen(spec.name, &format!("--{}", spec.dashed()), 1);
+            command.error(ErrorKind::InvalidValue, format!("{shown}, {}", error.place()))
+        })?;
     }
-    Ok(Invocation {
-        action,
-        layer,
-    })
+    Ok(Invocation { action, layer })
 }
 
 /// Makes the configuration: command line over environment over config files over builder over defaults.
@@ -115,9 +94,7 @@ pub(crate) fn load_config(
     builder: Layer,
 ) -> Result<Config, ConfigError> {
     let environment = Layer::from_environment(readable(environment)?)?;
-    let configfiles = [&command_line, &environment, &builder]
-        .into_iter()
-        .find_map(|layer| layer.configfile.clone());
+    let configfiles = [&command_line, &environment, &builder].into_iter().find_map(|layer| layer.configfile.clone());
     let mut files = Vec::new();
     if let Some(named) = configfiles {
         for path in &named.value {
@@ -129,10 +106,7 @@ pub(crate) fn load_config(
             files.push(Layer::from_file(path, &text, &named.origin)?);
         }
     }
-    let by_precedence = [command_line, environment]
-        .into_iter()
-        .chain(files.into_iter().rev())
-        .chain([builder]);
+    let by_precedence = [command_line, environment].into_iter().chain(files.into_iter().rev()).chain([builder]);
     Layer::merge(by_precedence)
 }
 
@@ -143,21 +117,16 @@ pub(crate) fn load_config(
 pub(crate) fn read_config_file(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     let limit = MAX_FILE_SIZE as u64;
-    std::fs::File::open(path)?
-        .take(limit + 1)
-        .read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_FILE_SIZE {
         let reason = format!("it is larger than {} KiB", MAX_FILE_SIZE / 1024);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 /// The variables whose names are text; of these, a value of ours must be text too.
-fn readable(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Vec<(String, String)>, ConfigError> {
+fn readable(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, ConfigError> {
     let mut variables = Vec::new();
     for (name, value) in environment {
         let Ok(name) = name.into_string() else {
@@ -200,12 +169,7 @@ fn command(program: &str) -> Command {
             .about("Comes with a later release")
             .hide(true)
             .disable_help_flag(true)
-            .arg(
-                Arg::new("rest")
-                    .num_args(0..)
-                    .trailing_var_arg(true)
-                    .allow_hyphen_values(true),
-            )
+            .arg(Arg::new("rest").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true))
     });
     Command::new(program.to_owned())
         .bin_name(program)
@@ -213,16 +177,8 @@ fn command(program: &str) -> Command {
         .version(version)
         .after_help(AFTER_HELP)
         .args(options())
-        .subcommand(
-            Command::new("run")
-                .about("Run the driver (the default)")
-                .args(options()),
-        )
-        .subcommand(
-            Command::new("check")
-                .about("Load everything, list the jobs, touch nothing")
-                .args(options()),
-        )
+        .subcommand(Command::new("run").about("Run the driver (the default)").args(options()))
+        .subcommand(Command::new("check").about("Load everything, list the jobs, touch nothing").args(options()))
         .subcommands(later)
 }
 
@@ -231,24 +187,13 @@ fn argument(spec: &'static OptionSpec) -> Arg {
         Some(default) => format!("{} [default: {default}]", spec.help),
         None => spec.help.to_owned(),
     };
-    let argument = Arg::new(spec.name)
-        .long(spec.dashed())
-        .help(help)
-        .hide(!spec.is_ready());
-    let argument = if spec.name.contains('_') {
-        argument.alias(spec.name)
-    } else {
-        argument
-    };
+    let argument = Arg::new(spec.name).long(spec.dashed()).help(help).hide(!spec.is_ready());
+    let argument = if spec.name.contains('_') { argument.alias(spec.name) } else { argument };
     match spec.takes {
         Takes::List(metavar) => value(spec, argument, metavar).action(ArgAction::Append),
         // As in the original, the last one counts.
-        Takes::Value(metavar) => value(spec, argument, metavar)
-            .action(ArgAction::Set)
-            .overrides_with(spec.name),
-        _ => argument
-            .action(ArgAction::SetTrue)
-            .overrides_with(spec.name),
+        Takes::Value(metavar) => value(spec, argument, metavar).action(ArgAction::Set).overrides_with(spec.name),
+        _ => argument.action(ArgAction::SetTrue).overrides_with(spec.name),
     }
 }
 
@@ -262,22 +207,12 @@ fn value(spec: &'static OptionSpec, argument: Arg, metavar: &'static str) -> Arg
 }
 
 /// What was given for an option, before the subcommand and behind it.
-fn texts<'m>(
-    spec: &OptionSpec,
-    matches: &'m ArgMatches,
-    below: Option<&'m ArgMatches>,
-) -> Vec<&'m str> {
+fn texts<'m>(spec: &OptionSpec, matches: &'m ArgMatches, below: Option<&'m ArgMatches>) -> Vec<&'m str> {
     let both = std::iter::once(matches).chain(below);
     if spec.takes == Takes::Flag {
-        return both
-            .filter(|matches| matches.get_flag(spec.name))
-            .map(|_| "true")
-            .collect();
+        return both.filter(|matches| matches.get_flag(spec.name)).map(|_| "true").collect();
     }
-    both.filter_map(|matches| matches.get_many::<String>(spec.name))
-        .flatten()
-        .map(String::as_str)
-        .collect()
+    both.filter_map(|matches| matches.get_many::<String>(spec.name)).flatten().map(String::as_str).collect()
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use gearman_driver_core::duration;
 use gearman_driver_core::order::Order;
 use gearman_driver_front::Handle;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
-use gearman_driver_worker::host::Program;
 use gearman_driver_worker::JobSpec;
+use gearman_driver_worker::host::Program;
 use gearman_protocol::ServerList;
 use serde::Serialize;
 use serde_json::Value;
@@ -48,12 +48,17 @@ use crate::roles::take_role;
 pub struct Driver {
     builder: Layer,
     with_args: bool,
-    wanted: Option<Box<dyn Fn(&str) -> bool>>,
+    wanted: Option<Wanted>,
     added: Vec<JobSpec>,
     unknown_job: Option<UnknownJobCallback>,
     /// The first thing that was set and is none; told by `run()`.
     mistake: Option<Mistake>,
 }
+
+/// Whether a worker type is loaded, by its path.
+type Wanted = Box<dyn Fn(&str) -> bool>;
+/// A map of maps, as worker options are.
+type Maps = Vec<(String, serde_json::Map<String, Value>)>;
 
 enum Mistake {
     Config(Box<ConfigError>),
@@ -125,13 +130,13 @@ impl Driver {
 
     /// The module paths under which workers are looked for.
     pub fn namespaces<S: Into<String>>(self, namespaces: impl IntoIterator<Item = S>) -> Self {
-        self.set_list("namespaces", namespaces.into_iter().map(Into::into).collect())
+        self.set_list("namespaces", &namespaces.into_iter().map(Into::into).collect::<Vec<_>>())
     }
 
     /// Directories with worker modules of other languages. No host uses them yet.
     pub fn lib<P: Into<PathBuf>>(self, directories: impl IntoIterator<Item = P>) -> Self {
-        let texts = directories.into_iter().map(|dir| dir.into().to_string_lossy().into_owned()).collect();
-        self.set_list("lib", texts)
+        let texts: Vec<_> = directories.into_iter().map(|dir| dir.into().to_string_lossy().into_owned()).collect();
+        self.set_list("lib", &texts)
     }
 
     /// Which worker types are loaded, by type path (`my_app::workers::image::Image`): one that is refused is not even
@@ -241,7 +246,8 @@ impl Driver {
     }
 
     fn run_role(mut self, name: &str) -> Result<u8, String> {
-        let argv0 = std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
+        let argv0 =
+            std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
         let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
         if let Some(ended) = take_role(program) {
@@ -298,7 +304,7 @@ impl Driver {
             None => {}
         }
         args::load_config(command_line, std::env::vars_os(), &args::read_config_file, self.builder.clone())
-        .map_err(|error| Mistake::Config(Box::new(error)))
+            .map_err(|error| Mistake::Config(Box::new(error)))
     }
 
     fn set(mut self, option: &str, text: &str) -> Self {
@@ -308,7 +314,7 @@ impl Driver {
         }
     }
 
-    fn set_list(mut self, option: &str, texts: Vec<String>) -> Self {
+    fn set_list(mut self, option: &str, texts: &[String]) -> Self {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         match self.builder.set_list(option, &texts, Origin::Builder) {
             Ok(()) => self,
@@ -330,7 +336,12 @@ fn check(setup: Setup) -> Result<u8, String> {
     }
     let mut text = String::new();
     for job in &checked.jobs {
-        text.push_str(&format!("{}  min_processes {}  max_processes {}\n", job.name, job.limits.min(), job.limits.max()));
+        text.push_str(&format!(
+            "{}  min_processes {}  max_processes {}\n",
+            job.name,
+            job.limits.min(),
+            job.limits.max()
+        ));
         for function in job.functions.iter().filter(|function| **function != job.name) {
             text.push_str(&format!("    {function}\n"));
         }
@@ -390,7 +401,7 @@ fn runtime_attributes(job: &str, bounds: &serde_json::Map<String, Value>) -> Res
 }
 
 /// A map of maps, out of anything that serialises to one.
-fn maps(option: &str, value: impl Serialize) -> Result<Vec<(String, serde_json::Map<String, Value>)>, String> {
+fn maps(option: &str, value: impl Serialize) -> Result<Maps, String> {
     let value = serde_json::to_value(value).map_err(|error| format!("{option}: {error}"))?;
     let Value::Object(outer) = value else { return Err(format!("{option} is {value}; a map of maps is expected")) };
     outer

@@ -7,9 +7,7 @@ use std::fmt;
 use std::io::IsTerminal as _;
 
 use gearman_driver_core::config::ConfigError;
-use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
-};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 /// How errors are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +39,7 @@ pub(crate) fn render(program: &str, error: &ConfigError, style: Style) -> String
     match style {
         Style::Plain => plain(program, error),
         Style::Fancy { color } => {
-            let theme = if color {
-                GraphicalTheme::unicode()
-            } else {
-                GraphicalTheme::unicode_nocolor()
-            };
+            let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
             let handler = GraphicalReportHandler::new_themed(theme).with_width(100);
             let mut out = format!("{program}: the configuration is refused\n");
             // A handler that cannot draw is no reason to keep the error back.
@@ -78,9 +72,7 @@ struct Report<'a> {
 
 impl<'a> Report<'a> {
     fn new(error: &'a ConfigError) -> Self {
-        let source = error
-            .label()
-            .map(|label| NamedSource::new(&label.source_name, label.source_text.to_string()));
+        let source = error.label().map(|label| NamedSource::new(&label.source_name, label.source_text.to_string()));
         Report { error, source }
     }
 }
@@ -103,9 +95,7 @@ impl Diagnostic for Report<'_> {
     }
 
     fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
-        self.error
-            .help()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.error.help().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -23,10 +23,13 @@ fn take(value: &OsString, program: Program<'_>) -> Result<i32, String> {
     for variable in [ROLE_VARIABLE, PADDING_VARIABLE] {
         if let Err(error) = title::remove_variable(variable) {
             // Told over the socket, so that the supervisor says it: this process's caller may show nothing.
-            return Ok(refuse(inherited, &format!(
-                "{error} when run() is called: it runs in the host too, which forks the worker processes. \
+            return Ok(refuse(
+                inherited,
+                &format!(
+                    "{error} when run() is called: it runs in the host too, which forks the worker processes. \
                  Start threads and runtimes in `process_start`, which runs in each worker process after the fork"
-            )));
+                ),
+            ));
         }
     }
     Ok(serve(inherited, program))

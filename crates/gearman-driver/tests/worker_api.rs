@@ -334,3 +334,72 @@ fn a_worker_can_name_codecs_for_all_its_methods() {
     assert_eq!(worker.call("foo_bar_both", "a").unwrap(), b"<A>");
     assert_eq!(worker.call("neither", "a").unwrap(), b"a");
 }
+
+fn load(namespaces: &[&str], added: Vec<JobSpec>) -> gearman_driver_worker::Loaded {
+    let namespaces: Vec<String> = namespaces.iter().map(|&name| name.to_owned()).collect();
+    let options = [("GLOBAL".to_owned(), serde_json::Map::from_iter([("model".to_owned(), "x".into())]))];
+    gearman_driver_worker::load(gearman_driver_worker::LoadRequest {
+        namespaces: &namespaces,
+        wanted: Some(&|path: &str| !path.ends_with("::Shapes")),
+        server: "localhost:4730",
+        worker_options: &options.into(),
+        job_runtime_attributes: &std::collections::BTreeMap::new(),
+        added,
+    })
+    .unwrap()
+}
+
+#[test]
+fn registered_workers_are_found_by_namespace() {
+    let loaded = load(&["worker_api"], Vec::new());
+    let jobs: Vec<_> =
+        loaded.jobs().iter().map(|job| (job.name.as_str(), job.min_processes, job.max_processes)).collect();
+    assert_eq!(
+        jobs,
+        [
+            ("foo_bar_both", 1, 1),
+            ("foo_bar_neither", 1, 1),
+            ("worker_api::image::Image::do_something_else", 2, 15),
+            ("worker_api::image::Image::image_worker", 0, 1),
+            ("worker_api::image::Image::scale_image", 0, 1),
+        ]
+    );
+    let process = loaded.into_process("worker_api::image::Image::image_worker").unwrap();
+    assert_eq!(
+        process.process_name("driver").unwrap(),
+        "driver (worker_api::image::Image::image_worker)",
+        "the hook gets the name that the console shows"
+    );
+    let functions: Vec<_> = process.functions().iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(functions, ["worker_api::image::Image::convert", "worker_api::image::Image::custom"]);
+}
+
+/// A worker without macros.
+struct Bare(u8);
+
+impl Worker for Bare {}
+
+#[test]
+fn jobs_can_be_declared_without_macros() {
+    let spec = || JobSpec {
+        name: "shout".into(),
+        min_processes: 0,
+        max_processes: 3,
+        worker: Box::new(Bare(b'!')),
+        methods: vec![Method {
+            name: "shout_it".into(),
+            body: Box::new(|worker, job, workload| {
+                let Some(Bare(mark)) = worker.downcast_ref::<Bare>() else { return Err("not mine".into()) };
+                job.send_status(1, 1)?;
+                Ok([workload, &[*mark]].concat())
+            }),
+            decode: None,
+            encode: Some(Box::new(|_, result| Ok(result.to_ascii_uppercase()))),
+        }],
+    };
+    let loaded = load(&[], vec![spec(), spec().prefixed()]);
+    let names: Vec<_> = loaded.jobs().iter().map(|job| job.name.as_str()).collect();
+    assert_eq!(names, ["shout", "worker_api::Bare::shout"]);
+    assert_eq!(loaded.jobs()[1].functions[0].name, "worker_api::Bare::shout_it");
+    assert_eq!((loaded.jobs()[0].min_processes, loaded.jobs()[0].max_processes), (0, 3));
+}

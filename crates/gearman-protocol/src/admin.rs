@@ -30,9 +30,7 @@ pub enum AdminLine {
 #[non_exhaustive]
 pub enum AdminError {
     /// An answer is longer than the reader's limit.
-    #[error(
-        "the job server's answer is longer than {limit} bytes: raise the limit, or drop unused functions"
-    )]
+    #[error("the job server's answer is longer than {limit} bytes: raise the limit, or drop unused functions")]
     OverLimit {
         /// The limit, in bytes.
         limit: usize,
@@ -57,13 +55,7 @@ impl AdminReader {
     /// A reader of answers of at most `limit_bytes` each.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
-        Self {
-            limit: limit_bytes,
-            buffer: Vec::new(),
-            start: 0,
-            searched: 0,
-            given: 0,
-        }
+        Self { limit: limit_bytes, buffer: Vec::new(), start: 0, searched: 0, given: 0 }
     }
 
     /// Takes bytes as they come from the job server.
@@ -79,10 +71,7 @@ impl AdminReader {
     /// # Errors
     /// [`AdminError::OverLimit`] when the answer is too long. The connection is then best closed.
     pub fn next_line(&mut self) -> Result<Option<AdminLine>, AdminError> {
-        let Some(at) = self.buffer[self.searched..]
-            .iter()
-            .position(|&byte| byte == b'\n')
-        else {
+        let Some(at) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') else {
             self.searched = self.buffer.len();
             self.check_limit(self.buffer.len() - self.start)?;
             return Ok(None);
@@ -95,11 +84,7 @@ impl AdminReader {
             b"." => AdminLine::End,
             row => AdminLine::Row(String::from_utf8_lossy(row).into_owned()),
         };
-        self.given = if found == AdminLine::End {
-            0
-        } else {
-            self.given + end + 1 - self.start
-        };
+        self.given = if found == AdminLine::End { 0 } else { self.given + end + 1 - self.start };
         self.start = end + 1;
         self.searched = self.start;
         Ok(Some(found))
@@ -187,30 +172,19 @@ impl WorkersRow {
     fn split(line: &str) -> Option<Self> {
         let (fd, rest) = line.split_once(' ')?;
         let (address, rest) = rest.split_once(' ')?;
-        let (client_id, functions) = rest
-            .strip_suffix(" :")
-            .map(|id| (id, ""))
-            .or_else(|| rest.rsplit_once(" : "))?;
+        let (client_id, functions) = rest.strip_suffix(" :").map(|id| (id, "")).or_else(|| rest.rsplit_once(" : "))?;
         Some(Self {
             fd: fd.parse().ok()?,
             address: address.to_owned(),
             client_id: client_id.to_owned(),
-            functions: functions
-                .split(' ')
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            functions: functions.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
         })
     }
 }
 
 fn unexpected(line: &str, expected: &'static str) -> AdminError {
     let line = line.to_owned();
-    if line.starts_with("ERR ") {
-        AdminError::Refused { line }
-    } else {
-        AdminError::Malformed { expected, line }
-    }
+    if line.starts_with("ERR ") { AdminError::Refused { line } } else { AdminError::Malformed { expected, line } }
 }
 
 #[cfg(test)]
@@ -234,10 +208,7 @@ mod tests {
     fn lines_end_at_the_dot_with_lf_or_crlf() {
         let mut reader = AdminReader::new(100);
         reader.push(b"a\t1\t0\t2\nb.\r\n.\r\nOK 1.1");
-        assert_eq!(
-            lines(&mut reader),
-            [row("a\t1\t0\t2"), row("b."), AdminLine::End]
-        );
+        assert_eq!(lines(&mut reader), [row("a\t1\t0\t2"), row("b."), AdminLine::End]);
         reader.push(b".20\n");
         assert_eq!(lines(&mut reader), [row("OK 1.1.20")]);
     }
@@ -265,64 +236,34 @@ mod tests {
     #[test]
     fn status_rows() {
         let row = StatusRow::parse("my::One::ping\t12\t5\t7").unwrap();
-        assert_eq!(
-            (row.function.as_str(), row.total, row.running),
-            ("my::One::ping", 12, 5)
-        );
+        assert_eq!((row.function.as_str(), row.total, row.running), ("my::One::ping", 12, 5));
         assert_eq!((row.available_workers, row.waiting()), (7, 7));
         assert_eq!(StatusRow::parse("f\t-1\t0\t0").unwrap().waiting(), 0);
         assert_eq!(StatusRow::parse("f\t1\t2\t0").unwrap().waiting(), 0);
-        assert_eq!(
-            StatusRow::parse("a\tb c\t1\t0\t0").unwrap().function,
-            "a\tb c"
-        );
+        assert_eq!(StatusRow::parse("a\tb c\t1\t0\t0").unwrap().function, "a\tb c");
         assert_eq!(
             StatusRow::parse("f\t1\tx\t0").unwrap_err().to_string(),
             r#"expected a row `FUNCTION<tab>TOTAL<tab>RUNNING<tab>AVAILABLE_WORKERS`, got "f\t1\tx\t0""#
         );
         assert_eq!(
-            StatusRow::parse("ERR UNKNOWN_COMMAND x")
-                .unwrap_err()
-                .to_string(),
+            StatusRow::parse("ERR UNKNOWN_COMMAND x").unwrap_err().to_string(),
             "the job server refused the command: ERR UNKNOWN_COMMAND x"
         );
     }
 
     #[test]
     fn workers_rows() {
-        let parsed = |line| {
-            WorkersRow::parse(line)
-                .map(|row| (row.fd, row.address, row.client_id, row.functions))
-                .unwrap()
-        };
+        let parsed =
+            |line| WorkersRow::parse(line).map(|row| (row.fd, row.address, row.client_id, row.functions)).unwrap();
         let expected = |fd, address: &str, id: &str, functions: &[&str]| {
-            (
-                fd,
-                address.to_owned(),
-                id.to_owned(),
-                functions
-                    .iter()
-                    .map(|&name| name.to_owned())
-                    .collect::<Vec<_>>(),
-            )
+            (fd, address.to_owned(), id.to_owned(), functions.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
         };
-        assert_eq!(
-            parsed("33 127.0.0.1 - :"),
-            expected(33, "127.0.0.1", "-", &[])
-        );
-        assert_eq!(
-            parsed("33 ::1 gd1/h/1/2/j : a::b c"),
-            expected(33, "::1", "gd1/h/1/2/j", &["a::b", "c"])
-        );
-        assert_eq!(
-            parsed("33 ::1 an id with : spaces : a"),
-            expected(33, "::1", "an id with : spaces", &["a"])
-        );
+        assert_eq!(parsed("33 127.0.0.1 - :"), expected(33, "127.0.0.1", "-", &[]));
+        assert_eq!(parsed("33 ::1 gd1/h/1/2/j : a::b c"), expected(33, "::1", "gd1/h/1/2/j", &["a::b", "c"]));
+        assert_eq!(parsed("33 ::1 an id with : spaces : a"), expected(33, "::1", "an id with : spaces", &["a"]));
         assert_eq!(parsed("33 ::1  :"), expected(33, "::1", "", &[]));
         assert_eq!(
-            WorkersRow::parse("33 127.0.0.1 id")
-                .unwrap_err()
-                .to_string(),
+            WorkersRow::parse("33 127.0.0.1 id").unwrap_err().to_string(),
             r#"expected a row `FD ADDRESS CLIENT-ID : FUNCTION ...`, got "33 127.0.0.1 id""#
         );
     }

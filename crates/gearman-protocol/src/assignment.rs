@@ -22,10 +22,7 @@ impl JobAssignment {
     /// Whether this type of packet hands out a job.
     #[must_use]
     pub const fn is_assignment(kind: PacketType) -> bool {
-        matches!(
-            kind,
-            PacketType::JobAssign | PacketType::JobAssignUniq | PacketType::JobAssignAll
-        )
+        matches!(kind, PacketType::JobAssign | PacketType::JobAssignUniq | PacketType::JobAssignAll)
     }
 
     /// Takes a packet apart that hands out a job.
@@ -52,11 +49,7 @@ impl JobAssignment {
         let mut next = || {
             found += 1;
             let length = body[at..].iter().position(|&byte| byte == 0);
-            let length = length.ok_or(PacketError::MissingArguments {
-                kind,
-                expected,
-                found,
-            })?;
+            let length = length.ok_or(PacketError::MissingArguments { kind, expected, found })?;
             let range = at..at + length;
             at = range.end + 1;
             Ok(range)
@@ -66,14 +59,7 @@ impl JobAssignment {
         let unique = if has_unique { next()? } else { 0..0 };
         let reducer = if has_reducer { next()? } else { 0..0 };
         let workload = at..body.len();
-        Ok(Self {
-            body,
-            handle,
-            function,
-            unique,
-            reducer,
-            workload,
-        })
+        Ok(Self { body, handle, function, unique, reducer, workload })
     }
 
     /// The handle's bytes, which every answer about the job repeats.
@@ -139,68 +125,35 @@ mod tests {
     use crate::Magic;
 
     fn parse(kind: PacketType, body: &[u8]) -> Result<JobAssignment, PacketError> {
-        JobAssignment::from_packet(Packet {
-            magic: Magic::Response,
-            kind,
-            body: body.to_vec(),
-        })
+        JobAssignment::from_packet(Packet { magic: Magic::Response, kind, body: body.to_vec() })
     }
 
     #[test]
     fn reads_all_three_forms() {
         let job = parse(PacketType::JobAssign, b"H:a:1\0f\0a\0b").unwrap();
-        assert_eq!(
-            (job.handle(), job.function(), job.workload()),
-            (&b"H:a:1"[..], &b"f"[..], &b"a\0b"[..])
-        );
+        assert_eq!((job.handle(), job.function(), job.workload()), (&b"H:a:1"[..], &b"f"[..], &b"a\0b"[..]));
         assert_eq!((job.unique(), job.reducer()), (None, None));
 
         let job = parse(PacketType::JobAssignUniq, b"H:a:1\0f\0u\0").unwrap();
-        assert_eq!(
-            (job.unique_text().as_deref(), job.workload()),
-            (Some("u"), &b""[..])
-        );
-        assert_eq!(
-            parse(PacketType::JobAssignUniq, b"H:a:1\0f\0\0w")
-                .unwrap()
-                .unique(),
-            None
-        );
+        assert_eq!((job.unique_text().as_deref(), job.workload()), (Some("u"), &b""[..]));
+        assert_eq!(parse(PacketType::JobAssignUniq, b"H:a:1\0f\0\0w").unwrap().unique(), None);
 
         let job = parse(PacketType::JobAssignAll, b"H:a:1\0f\0u\0r\0w").unwrap();
-        assert_eq!(
-            (job.unique(), job.reducer(), job.workload()),
-            (Some(&b"u"[..]), Some(&b"r"[..]), &b"w"[..])
-        );
-        assert_eq!(
-            (job.handle_text(), job.function_text()),
-            ("H:a:1".into(), "f".into())
-        );
+        assert_eq!((job.unique(), job.reducer(), job.workload()), (Some(&b"u"[..]), Some(&b"r"[..]), &b"w"[..]));
+        assert_eq!((job.handle_text(), job.function_text()), ("H:a:1".into(), "f".into()));
     }
 
     #[test]
     fn the_workload_is_not_copied() {
-        let packet = Packet {
-            magic: Magic::Response,
-            kind: PacketType::JobAssign,
-            body: b"H\0f\0workload".to_vec(),
-        };
+        let packet = Packet { magic: Magic::Response, kind: PacketType::JobAssign, body: b"H\0f\0workload".to_vec() };
         let address = packet.body[4..].as_ptr();
-        assert_eq!(
-            JobAssignment::from_packet(packet)
-                .unwrap()
-                .workload()
-                .as_ptr(),
-            address
-        );
+        assert_eq!(JobAssignment::from_packet(packet).unwrap().workload().as_ptr(), address);
     }
 
     #[test]
     fn what_is_cut_short_or_no_assignment_is_refused() {
         assert_eq!(
-            parse(PacketType::JobAssignUniq, b"H:a:1\0f\0workload")
-                .unwrap_err()
-                .to_string(),
+            parse(PacketType::JobAssignUniq, b"H:a:1\0f\0workload").unwrap_err().to_string(),
             "a JOB_ASSIGN_UNIQ packet needs 4 arguments separated by NUL, but has 3"
         );
         assert_eq!(

@@ -111,11 +111,7 @@ impl Client {
     ///
     /// # Errors
     /// A [`ClientError`]: no job server, no result, or none in time.
-    pub fn run(
-        &mut self,
-        function: &str,
-        workload: impl AsRef<[u8]>,
-    ) -> Result<Vec<u8>, ClientError> {
+    pub fn run(&mut self, function: &str, workload: impl AsRef<[u8]>) -> Result<Vec<u8>, ClientError> {
         self.run_with(function, workload, "", Priority::Normal, |_| ())
     }
 
@@ -146,11 +142,7 @@ impl Client {
     ///
     /// # Errors
     /// A [`ClientError`]: no job server, or no confirmation in time.
-    pub fn submit_background(
-        &mut self,
-        function: &str,
-        workload: impl AsRef<[u8]>,
-    ) -> Result<String, ClientError> {
+    pub fn submit_background(&mut self, function: &str, workload: impl AsRef<[u8]>) -> Result<String, ClientError> {
         self.submit_background_with(function, workload, "", Priority::Normal)
     }
 
@@ -168,9 +160,7 @@ impl Client {
         let deadline = self.deadline();
         let mut bytes = Vec::new();
         request::submit(&mut bytes, priority, true, function, unique, workload)?;
-        self.with_connection(bytes, deadline, |connection| {
-            wait_for_handle(connection, deadline)
-        })
+        self.with_connection(bytes, deadline, |connection| wait_for_handle(connection, deadline))
     }
 
     /// Submits a background job that no worker is given before `epoch_seconds` (of Unix time).
@@ -187,9 +177,7 @@ impl Client {
         let deadline = self.deadline();
         let mut bytes = Vec::new();
         request::submit_job_epoch(&mut bytes, function, unique, epoch_seconds, workload)?;
-        self.with_connection(bytes, deadline, |connection| {
-            wait_for_handle(connection, deadline)
-        })
+        self.with_connection(bytes, deadline, |connection| wait_for_handle(connection, deadline))
     }
 
     /// Asks the job server used last about a job. Others don't know its handle.
@@ -219,8 +207,7 @@ impl Client {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout))
+        self.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
     }
 
     /// Sends a request to the first job server that takes it whole, and hands the connection to `answer`.
@@ -235,10 +222,7 @@ impl Client {
         drop(bytes);
         let result = answer(&mut connection);
         // After these, the connection has answered all that was asked. After others, late answers could follow.
-        if matches!(
-            result,
-            Ok(_) | Err(ClientError::Failed { .. } | ClientError::Exception { .. })
-        ) {
+        if matches!(result, Ok(_) | Err(ClientError::Failed { .. } | ClientError::Exception { .. })) {
             self.connection = Some(connection);
         }
         result
@@ -264,10 +248,7 @@ impl Client {
                     self.current = index;
                     return Ok(connection);
                 }
-                Err(error) => tried.push(Attempt {
-                    server: server.clone(),
-                    reason: reason(&error),
-                }),
+                Err(error) => tried.push(Attempt { server: server.clone(), reason: reason(&error) }),
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(ClientError::TimedOut);
@@ -278,16 +259,10 @@ impl Client {
 
     /// Connects, and waits for a sign of life: a frozen job server's kernel goes on accepting connections, and a
     /// request sent there could not be sent elsewhere any more.
-    fn open(
-        &self,
-        server: &ServerAddress,
-        deadline: Option<Instant>,
-    ) -> Result<Connection, ClientError> {
+    fn open(&self, server: &ServerAddress, deadline: Option<Instant>) -> Result<Connection, ClientError> {
         let patience = Instant::now().checked_add(self.connect_timeout);
         let end = [patience, deadline].into_iter().flatten().min();
-        let left = end.map_or(Duration::MAX, |end| {
-            end.saturating_duration_since(Instant::now())
-        });
+        let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
         let mut connection = Connection::connect(server, left)?;
         let mut hello = Vec::new();
         if self.exceptions {
@@ -306,10 +281,7 @@ impl Client {
     }
 }
 
-fn wait_for_handle(
-    connection: &mut Connection,
-    deadline: Option<Instant>,
-) -> Result<String, ClientError> {
+fn wait_for_handle(connection: &mut Connection, deadline: Option<Instant>) -> Result<String, ClientError> {
     loop {
         let packet = connection.receive(deadline)?;
         match packet.kind {
@@ -356,10 +328,7 @@ fn wait_for_result(
             // A worker that counts in something else (fractions, say) must not cost its client the result.
             PacketType::WorkStatus => {
                 if let Ok((numerator, denominator)) = read_progress(&packet) {
-                    on_event(JobEvent::Status {
-                        numerator,
-                        denominator,
-                    });
+                    on_event(JobEvent::Status { numerator, denominator });
                 }
             }
             PacketType::WorkFail => return Err(ClientError::Failed { handle, warnings }),
@@ -374,10 +343,7 @@ fn wait_for_result(
 
 fn read_progress(packet: &Packet) -> Result<(u64, u64), PacketError> {
     let [_, numerator, denominator] = packet.args()?;
-    Ok((
-        number(packet.kind, numerator)?,
-        number(packet.kind, denominator)?,
-    ))
+    Ok((number(packet.kind, numerator)?, number(packet.kind, denominator)?))
 }
 
 fn read_status(packet: &Packet) -> Result<JobStatus, ClientError> {
@@ -396,19 +362,13 @@ fn number(kind: PacketType, field: &[u8]) -> Result<u64, PacketError> {
     std::str::from_utf8(digits)
         .ok()
         .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| PacketError::NotANumber {
-            kind,
-            found: field.to_vec(),
-        })
+        .ok_or_else(|| PacketError::NotANumber { kind, found: field.to_vec() })
 }
 
 fn refusal(packet: &Packet) -> ClientError {
     let (code, text) = packet.first_and_rest();
     let text_of = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    ClientError::Server {
-        code: text_of(code),
-        text: text_of(text),
-    }
+    ClientError::Server { code: text_of(code), text: text_of(text) }
 }
 
 /// Without the server's name, which stands before it already.

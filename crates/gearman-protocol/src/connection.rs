@@ -63,18 +63,10 @@ impl Connection {
     /// [`ConnectionError::Io`] for the last address tried, [`ConnectionError::TimedOut`].
     pub fn connect(server: &ServerAddress, timeout: Duration) -> Result<Self, ConnectionError> {
         let end = Instant::now().checked_add(timeout);
-        let io = |source| ConnectionError::Io {
-            server: server.clone(),
-            source,
-        };
-        let timed_out = || ConnectionError::TimedOut {
-            server: server.clone(),
-        };
+        let io = |source| ConnectionError::Io { server: server.clone(), source };
+        let timed_out = || ConnectionError::TimedOut { server: server.clone() };
         let mut last = None;
-        for address in (server.host.as_str(), server.port)
-            .to_socket_addrs()
-            .map_err(io)?
-        {
+        for address in (server.host.as_str(), server.port).to_socket_addrs().map_err(io)? {
             let connected = match time_left(end).map_err(|Passed| timed_out())? {
                 Some(left) => TcpStream::connect_timeout(&address, left),
                 None => TcpStream::connect(address),
@@ -95,10 +87,7 @@ impl Connection {
         match last {
             Some(error) if error.kind() == io::ErrorKind::TimedOut => Err(timed_out()),
             Some(error) => Err(io(error)),
-            None => Err(io(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the host has no address",
-            ))),
+            None => Err(io(io::Error::new(io::ErrorKind::NotFound, "the host has no address"))),
         }
     }
 
@@ -137,9 +126,7 @@ impl Connection {
         while !bytes.is_empty() {
             let timeout = time_left(deadline).map_err(|Passed| self.timed_out())?;
             if timeout != self.write_timeout {
-                self.stream
-                    .set_write_timeout(timeout)
-                    .map_err(|error| self.io(error))?;
+                self.stream.set_write_timeout(timeout).map_err(|error| self.io(error))?;
                 self.write_timeout = timeout;
             }
             match self.stream.write(bytes) {
@@ -157,27 +144,19 @@ impl Connection {
     /// # Errors
     /// [`ConnectionError::TimedOut`]: another call goes on where this one stopped. After [`ConnectionError::Io`] and
     /// [`ConnectionError::Protocol`] the connection is of no more use.
-    pub fn receive(
-        &mut self,
-        deadline: impl Into<Option<Instant>>,
-    ) -> Result<Packet, ConnectionError> {
+    pub fn receive(&mut self, deadline: impl Into<Option<Instant>>) -> Result<Packet, ConnectionError> {
         let deadline = deadline.into();
         loop {
             match self.decoder.next_packet() {
                 Ok(Some(packet)) => return Ok(packet),
                 Ok(None) => {}
                 Err(source) => {
-                    return Err(ConnectionError::Protocol {
-                        server: self.server.clone(),
-                        source,
-                    });
+                    return Err(ConnectionError::Protocol { server: self.server.clone(), source });
                 }
             }
             let timeout = time_left(deadline).map_err(|Passed| self.timed_out())?;
             if timeout != self.read_timeout {
-                self.stream
-                    .set_read_timeout(timeout)
-                    .map_err(|error| self.io(error))?;
+                self.stream.set_read_timeout(timeout).map_err(|error| self.io(error))?;
                 self.read_timeout = timeout;
             }
             match self.stream.read(self.decoder.space()) {
@@ -206,16 +185,11 @@ impl Connection {
     }
 
     fn io(&self, source: io::Error) -> ConnectionError {
-        ConnectionError::Io {
-            server: self.server.clone(),
-            source,
-        }
+        ConnectionError::Io { server: self.server.clone(), source }
     }
 
     fn timed_out(&self) -> ConnectionError {
-        ConnectionError::TimedOut {
-            server: self.server.clone(),
-        }
+        ConnectionError::TimedOut { server: self.server.clone() }
     }
 }
 
@@ -227,36 +201,24 @@ fn time_left(deadline: Option<Instant>) -> Result<Option<Duration>, Passed> {
         return Ok(None);
     };
     let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        Err(Passed)
-    } else {
-        Ok(Some(left))
-    }
+    if left.is_zero() { Err(Passed) } else { Ok(Some(left)) }
 }
 
 /// A socket's time limit shows as WouldBlock; the loop then looks at its deadline again.
 fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-    )
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
 
 fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
     // A client that calls a closed port of its own host can be given that very port as its own: it then talks to itself.
     if stream.local_addr()? == stream.peer_addr()? {
         let _ = stream.shutdown(Shutdown::Both);
-        return Err(io::Error::new(
-            io::ErrorKind::ConnectionRefused,
-            "connected to itself: nobody listens there",
-        ));
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself: nobody listens there"));
     }
     // Without it, a small packet after another one waits for a delayed acknowledgement: 40 ms.
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4);
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     Ok(stream)
 }

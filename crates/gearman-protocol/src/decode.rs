@@ -52,15 +52,7 @@ impl Decoder {
     /// A decoder that refuses packets whose body is larger than `limit_bytes`. It allocates nothing yet.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
-        Self {
-            limit: limit_bytes,
-            buffer: Vec::new(),
-            start: 0,
-            end: 0,
-            large: None,
-            ready: None,
-            failed: None,
-        }
+        Self { limit: limit_bytes, buffer: Vec::new(), start: 0, end: 0, large: None, ready: None, failed: None }
     }
 
     /// Room to read into, never empty. Say with [`Decoder::filled`] how much of it was used.
@@ -99,24 +91,14 @@ impl Decoder {
     /// When that is more than there was.
     pub fn filled(&mut self, n: usize) {
         let Some(large) = &mut self.large else {
-            assert!(
-                n <= self.buffer.len() - self.end,
-                "more bytes were filled in than space() had room for"
-            );
+            assert!(n <= self.buffer.len() - self.end, "more bytes were filled in than space() had room for");
             self.end += n;
             return;
         };
-        assert!(
-            n <= large.body.len() - large.arrived,
-            "more bytes were filled in than space() had room for"
-        );
+        assert!(n <= large.body.len() - large.arrived, "more bytes were filled in than space() had room for");
         large.arrived += n;
         if large.arrived == large.size {
-            self.ready = self.large.take().map(
-                |Large {
-                     magic, kind, body, ..
-                 }| Packet { magic, kind, body },
-            );
+            self.ready = self.large.take().map(|Large { magic, kind, body, .. }| Packet { magic, kind, body });
         }
     }
 
@@ -154,11 +136,7 @@ impl Decoder {
             return Ok(None);
         }
         self.start = body + size;
-        Ok(Some(Packet {
-            magic,
-            kind,
-            body: self.buffer[body..self.start].to_vec(),
-        }))
+        Ok(Some(Packet { magic, kind, body: self.buffer[body..self.start].to_vec() }))
     }
 
     /// Whether bytes are held that no packet was taken of. When [`Decoder::next_packet`] has nothing more and the
@@ -189,8 +167,7 @@ impl Decoder {
             return;
         }
         // An error is left for next_packet to find.
-        let Ok(Some(Header { magic, kind, size })) =
-            parse_header(&self.buffer[self.start..self.end], self.limit)
+        let Ok(Some(Header { magic, kind, size })) = parse_header(&self.buffer[self.start..self.end], self.limit)
         else {
             return;
         };
@@ -201,13 +178,7 @@ impl Decoder {
         let arrived = held.len();
         let mut body = Vec::with_capacity(size.min(LARGE_START.max(arrived)));
         body.extend_from_slice(held);
-        self.large = Some(Large {
-            magic,
-            kind,
-            size,
-            body,
-            arrived,
-        });
+        self.large = Some(Large { magic, kind, size, body, arrived });
         self.start = 0;
         self.end = 0;
         if self.buffer.len() > SMALL {
@@ -330,10 +301,7 @@ mod tests {
         }
         decoder.push(&wire);
         assert!(!decoder.space().is_empty());
-        let sizes: Vec<_> = drain(&mut decoder)
-            .iter()
-            .map(|packet| packet.body.len())
-            .collect();
+        let sizes: Vec<_> = drain(&mut decoder).iter().map(|packet| packet.body.len()).collect();
         assert_eq!(sizes, [100_000, 0, 200_000, 5, 90_000]);
         assert_eq!(decoder.space().len(), SMALL);
     }
@@ -346,10 +314,7 @@ mod tests {
                 "expected a Gearman packet (\\0REQ or \\0RES), got \"HTTP\": \
                  is the other side a Gearman job server on its binary port?",
             ),
-            (
-                b"\0RES\0\0\0\x05\0\0\0\0",
-                "unknown Gearman packet type 5 (known are 1 to 4 and 6 to 42)",
-            ),
+            (b"\0RES\0\0\0\x05\0\0\0\0", "unknown Gearman packet type 5 (known are 1 to 4 and 6 to 42)"),
             (
                 b"\0RES\0\0\0\x0b\0\0\0\x0b",
                 "a JOB_ASSIGN packet of 11 bytes is over the limit of 10 bytes: send less, or raise the limit",
@@ -371,14 +336,8 @@ mod tests {
         let mut wire = response(PacketType::NoJob, b"");
         wire.extend(b"junk");
         decoder.push(&wire);
-        assert_eq!(
-            decoder.next_packet().unwrap().unwrap().kind,
-            PacketType::NoJob
-        );
-        assert_eq!(
-            decoder.next_packet(),
-            Err(PacketError::BadMagic { found: *b"junk" })
-        );
+        assert_eq!(decoder.next_packet().unwrap().unwrap().kind, PacketType::NoJob);
+        assert_eq!(decoder.next_packet(), Err(PacketError::BadMagic { found: *b"junk" }));
     }
 
     fn packets() -> impl Strategy<Value = Vec<Packet>> {
@@ -389,17 +348,9 @@ mod tests {
             1 => (SMALL - 30..SMALL + 30).prop_map(|size| vec![2; size]),
             1 => (0..200_000_usize).prop_map(|size| vec![3; size]),
         ];
-        let packet = (
-            any::<bool>(),
-            proptest::sample::select(PacketType::ALL),
-            body,
-        )
-            .prop_map(|(request, kind, body)| {
-                let magic = if request {
-                    Magic::Request
-                } else {
-                    Magic::Response
-                };
+        let packet =
+            (any::<bool>(), proptest::sample::select(PacketType::ALL), body).prop_map(|(request, kind, body)| {
+                let magic = if request { Magic::Request } else { Magic::Response };
                 Packet { magic, kind, body }
             });
         proptest::collection::vec(packet, 0..12)

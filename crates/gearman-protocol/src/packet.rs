@@ -151,17 +151,9 @@ impl Packet {
         let mut args: [&[u8]; N] = [&[]; N];
         let mut rest = Some(self.body.as_slice());
         for (index, arg) in args.iter_mut().enumerate() {
-            let missing = PacketError::MissingArguments {
-                kind: self.kind,
-                expected: N,
-                found: index,
-            };
+            let missing = PacketError::MissingArguments { kind: self.kind, expected: N, found: index };
             let bytes = rest.ok_or(missing)?;
-            let nul = if index + 1 == N {
-                None
-            } else {
-                bytes.iter().position(|&byte| byte == 0)
-            };
+            let nul = if index + 1 == N { None } else { bytes.iter().position(|&byte| byte == 0) };
             match nul {
                 Some(at) => {
                     *arg = &bytes[..at];
@@ -208,9 +200,7 @@ pub enum PacketError {
         number: u32,
     },
     /// The header announces more than the decoder's limit. The stream can't be read any further.
-    #[error(
-        "a {kind} packet of {size} bytes is over the limit of {limit} bytes: send less, or raise the limit"
-    )]
+    #[error("a {kind} packet of {size} bytes is over the limit of {limit} bytes: send less, or raise the limit")]
     OverLimit {
         /// The packet's type.
         kind: PacketType,
@@ -270,12 +260,7 @@ pub enum PacketError {
 /// # Errors
 /// [`PacketError::NulInArgument`] for a NUL in any argument but the last, [`PacketError::TooLong`] for a body over
 /// 4 GiB. `out` is then as it was.
-pub fn encode(
-    magic: Magic,
-    kind: PacketType,
-    args: &[&[u8]],
-    out: &mut Vec<u8>,
-) -> Result<(), PacketError> {
+pub fn encode(magic: Magic, kind: PacketType, args: &[&[u8]], out: &mut Vec<u8>) -> Result<(), PacketError> {
     let Some((last, leading)) = args.split_last() else {
         write_header(magic, kind, 0, out);
         return Ok(());
@@ -301,11 +286,7 @@ pub fn encode_head(
     for (index, argument) in leading.iter().enumerate() {
         reject_nul(kind, index + 1, argument)?;
     }
-    let size = leading
-        .iter()
-        .map(|argument| argument.len() + 1)
-        .sum::<usize>()
-        .saturating_add(data_len);
+    let size = leading.iter().map(|argument| argument.len() + 1).sum::<usize>().saturating_add(data_len);
     let wire_size = u32::try_from(size).map_err(|_| PacketError::TooLong { kind, size })?;
     write_header(magic, kind, wire_size, out);
     for argument in leading {
@@ -315,17 +296,9 @@ pub fn encode_head(
     Ok(())
 }
 
-pub(crate) fn reject_nul(
-    kind: PacketType,
-    index: usize,
-    argument: &[u8],
-) -> Result<(), PacketError> {
+pub(crate) fn reject_nul(kind: PacketType, index: usize, argument: &[u8]) -> Result<(), PacketError> {
     if argument.contains(&0) {
-        return Err(PacketError::NulInArgument {
-            kind,
-            index,
-            argument: argument.to_vec(),
-        });
+        return Err(PacketError::NulInArgument { kind, index, argument: argument.to_vec() });
     }
     Ok(())
 }
@@ -341,21 +314,14 @@ mod tests {
     use super::*;
 
     fn packet(body: &[u8]) -> Packet {
-        Packet {
-            magic: Magic::Response,
-            kind: PacketType::JobAssign,
-            body: body.to_vec(),
-        }
+        Packet { magic: Magic::Response, kind: PacketType::JobAssign, body: body.to_vec() }
     }
 
     #[test]
     fn every_number_of_the_protocol_file_has_a_type() {
         for number in 0..100 {
             let known = (1..=42).contains(&number) && number != 5;
-            assert_eq!(
-                PacketType::from_u32(number).map(PacketType::number),
-                known.then_some(number)
-            );
+            assert_eq!(PacketType::from_u32(number).map(PacketType::number), known.then_some(number));
         }
         assert_eq!(PacketType::ALL.len(), 41);
         assert_eq!(PacketType::WorkComplete.to_string(), "WORK_COMPLETE");
@@ -366,10 +332,7 @@ mod tests {
         let packet = packet(b"H:a:1\0f\0work\0load");
         assert_eq!(packet.args::<3>(), Ok([&b"H:a:1"[..], b"f", b"work\0load"]));
         assert_eq!(packet.args::<1>(), Ok([&b"H:a:1\0f\0work\0load"[..]]));
-        assert_eq!(
-            packet.first_and_rest(),
-            (&b"H:a:1"[..], &b"f\0work\0load"[..])
-        );
+        assert_eq!(packet.first_and_rest(), (&b"H:a:1"[..], &b"f\0work\0load"[..]));
     }
 
     #[test]
@@ -382,39 +345,21 @@ mod tests {
     #[test]
     fn missing_arguments_are_counted() {
         let error = packet(b"H:a:1\0f").args::<3>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a JOB_ASSIGN packet needs 3 arguments separated by NUL, but has 2"
-        );
+        assert_eq!(error.to_string(), "a JOB_ASSIGN packet needs 3 arguments separated by NUL, but has 2");
     }
 
     #[test]
     fn encodes_the_example_of_the_protocol_file() {
         let mut out = Vec::new();
-        encode(
-            Magic::Request,
-            PacketType::SubmitJob,
-            &[b"reverse", b"", b"test"],
-            &mut out,
-        )
-        .unwrap();
+        encode(Magic::Request, PacketType::SubmitJob, &[b"reverse", b"", b"test"], &mut out).unwrap();
         assert_eq!(out, b"\0REQ\0\0\0\x07\0\0\0\x0dreverse\0\0test");
     }
 
     #[test]
     fn a_nul_never_slips_into_an_argument() {
         let mut out = b"kept".to_vec();
-        let error = encode(
-            Magic::Request,
-            PacketType::SubmitJob,
-            &[b"f", b"a\0b", b"data\0"],
-            &mut out,
-        )
-        .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "argument 2 of a SUBMIT_JOB packet holds a NUL byte: \"a\\x00b\"; leave it out"
-        );
+        let error = encode(Magic::Request, PacketType::SubmitJob, &[b"f", b"a\0b", b"data\0"], &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "argument 2 of a SUBMIT_JOB packet holds a NUL byte: \"a\\x00b\"; leave it out");
         assert_eq!(out, b"kept");
     }
 
@@ -422,21 +367,8 @@ mod tests {
     fn a_body_over_four_gib_is_refused() {
         let mut out = Vec::new();
         let size = usize::try_from(u32::MAX).unwrap();
-        let error = encode_head(
-            Magic::Request,
-            PacketType::WorkComplete,
-            &[b"H"],
-            size,
-            &mut out,
-        )
-        .unwrap_err();
-        assert_eq!(
-            error,
-            PacketError::TooLong {
-                kind: PacketType::WorkComplete,
-                size: size + 2
-            }
-        );
+        let error = encode_head(Magic::Request, PacketType::WorkComplete, &[b"H"], size, &mut out).unwrap_err();
+        assert_eq!(error, PacketError::TooLong { kind: PacketType::WorkComplete, size: size + 2 });
         assert!(out.is_empty());
     }
 }

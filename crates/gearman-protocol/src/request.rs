@@ -8,13 +8,11 @@ mod submit;
 use std::time::Duration;
 
 pub use submit::{
-    Priority, submit, submit_job, submit_job_bg, submit_job_epoch, submit_job_high,
-    submit_job_high_bg, submit_job_low, submit_job_low_bg,
+    Priority, submit, submit_job, submit_job_bg, submit_job_epoch, submit_job_high, submit_job_high_bg, submit_job_low,
+    submit_job_low_bg,
 };
 
-use crate::packet::{
-    Magic, PacketError, PacketType, encode, encode_head, reject_nul, write_header,
-};
+use crate::packet::{Magic, PacketError, PacketType, encode, encode_head, reject_nul, write_header};
 
 /// Requests of a single argument that is a name, not data: it must not hold NUL either.
 fn named(out: &mut Vec<u8>, kind: PacketType, name: &[u8]) -> Result<(), PacketError> {
@@ -41,18 +39,9 @@ pub fn can_do(out: &mut Vec<u8>, function: impl AsRef<[u8]>) -> Result<(), Packe
 ///
 /// # Errors
 /// [`PacketError::NulInArgument`].
-pub fn can_do_timeout(
-    out: &mut Vec<u8>,
-    function: impl AsRef<[u8]>,
-    timeout: Duration,
-) -> Result<(), PacketError> {
+pub fn can_do_timeout(out: &mut Vec<u8>, function: impl AsRef<[u8]>, timeout: Duration) -> Result<(), PacketError> {
     let millis = timeout.as_nanos().div_ceil(1_000_000).to_string();
-    encode(
-        Magic::Request,
-        PacketType::CanDoTimeout,
-        &[function.as_ref(), millis.as_bytes()],
-        out,
-    )
+    encode(Magic::Request, PacketType::CanDoTimeout, &[function.as_ref(), millis.as_bytes()], out)
 }
 
 /// Appends CANT_DO: this worker no longer performs `function`. gearmand takes a job of it away that is held.
@@ -101,17 +90,8 @@ pub fn pre_sleep(out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// [`PacketError::NulInArgument`] for the handle, [`PacketError::TooLong`].
-pub fn work_complete(
-    out: &mut Vec<u8>,
-    handle: impl AsRef<[u8]>,
-    data: impl AsRef<[u8]>,
-) -> Result<(), PacketError> {
-    encode(
-        Magic::Request,
-        PacketType::WorkComplete,
-        &[handle.as_ref(), data.as_ref()],
-        out,
-    )
+pub fn work_complete(out: &mut Vec<u8>, handle: impl AsRef<[u8]>, data: impl AsRef<[u8]>) -> Result<(), PacketError> {
+    encode(Magic::Request, PacketType::WorkComplete, &[handle.as_ref(), data.as_ref()], out)
 }
 
 /// Appends WORK_COMPLETE up to its data, of which `data_len` bytes must follow on the wire: a large result need not be
@@ -119,18 +99,8 @@ pub fn work_complete(
 ///
 /// # Errors
 /// As [`work_complete`].
-pub fn work_complete_head(
-    out: &mut Vec<u8>,
-    handle: impl AsRef<[u8]>,
-    data_len: usize,
-) -> Result<(), PacketError> {
-    encode_head(
-        Magic::Request,
-        PacketType::WorkComplete,
-        &[handle.as_ref()],
-        data_len,
-        out,
-    )
+pub fn work_complete_head(out: &mut Vec<u8>, handle: impl AsRef<[u8]>, data_len: usize) -> Result<(), PacketError> {
+    encode_head(Magic::Request, PacketType::WorkComplete, &[handle.as_ref()], data_len, out)
 }
 
 /// Appends WORK_FAIL: the job failed. Never after WORK_EXCEPTION, which ends the job as well.
@@ -150,46 +120,23 @@ pub fn work_exception(
     handle: impl AsRef<[u8]>,
     message: impl AsRef<[u8]>,
 ) -> Result<(), PacketError> {
-    encode(
-        Magic::Request,
-        PacketType::WorkException,
-        &[handle.as_ref(), message.as_ref()],
-        out,
-    )
+    encode(Magic::Request, PacketType::WorkException, &[handle.as_ref(), message.as_ref()], out)
 }
 
 /// Appends WORK_WARNING: a warning for the job's client.
 ///
 /// # Errors
 /// [`PacketError::NulInArgument`] for the handle, [`PacketError::TooLong`].
-pub fn work_warning(
-    out: &mut Vec<u8>,
-    handle: impl AsRef<[u8]>,
-    warning: impl AsRef<[u8]>,
-) -> Result<(), PacketError> {
-    encode(
-        Magic::Request,
-        PacketType::WorkWarning,
-        &[handle.as_ref(), warning.as_ref()],
-        out,
-    )
+pub fn work_warning(out: &mut Vec<u8>, handle: impl AsRef<[u8]>, warning: impl AsRef<[u8]>) -> Result<(), PacketError> {
+    encode(Magic::Request, PacketType::WorkWarning, &[handle.as_ref(), warning.as_ref()], out)
 }
 
 /// Appends WORK_DATA: a part of the result, ahead of its end.
 ///
 /// # Errors
 /// [`PacketError::NulInArgument`] for the handle, [`PacketError::TooLong`].
-pub fn work_data(
-    out: &mut Vec<u8>,
-    handle: impl AsRef<[u8]>,
-    data: impl AsRef<[u8]>,
-) -> Result<(), PacketError> {
-    encode(
-        Magic::Request,
-        PacketType::WorkData,
-        &[handle.as_ref(), data.as_ref()],
-        out,
-    )
+pub fn work_data(out: &mut Vec<u8>, handle: impl AsRef<[u8]>, data: impl AsRef<[u8]>) -> Result<(), PacketError> {
+    encode(Magic::Request, PacketType::WorkData, &[handle.as_ref(), data.as_ref()], out)
 }
 
 /// Appends WORK_STATUS: how far the job is.
@@ -203,11 +150,7 @@ pub fn work_status(
     denominator: u64,
 ) -> Result<(), PacketError> {
     let (numerator, denominator) = (numerator.to_string(), denominator.to_string());
-    let args = [
-        handle.as_ref(),
-        numerator.as_bytes(),
-        denominator.as_bytes(),
-    ];
+    let args = [handle.as_ref(), numerator.as_bytes(), denominator.as_bytes()];
     encode(Magic::Request, PacketType::WorkStatus, &args, out)
 }
 
@@ -271,106 +214,30 @@ mod tests {
                 PacketType::CanDoTimeout,
                 b"f\x001500",
             ),
-            (
-                |out| can_do_timeout(out, "f", Duration::from_micros(1)).unwrap(),
-                PacketType::CanDoTimeout,
-                b"f\x001",
-            ),
+            (|out| can_do_timeout(out, "f", Duration::from_micros(1)).unwrap(), PacketType::CanDoTimeout, b"f\x001"),
             (reset_abilities, PacketType::ResetAbilities, b""),
-            (
-                |out| set_client_id(out, "gd1/h/1/2/job").unwrap(),
-                PacketType::SetClientId,
-                b"gd1/h/1/2/job",
-            ),
+            (|out| set_client_id(out, "gd1/h/1/2/job").unwrap(), PacketType::SetClientId, b"gd1/h/1/2/job"),
             (grab_job, PacketType::GrabJob, b""),
             (grab_job_uniq, PacketType::GrabJobUniq, b""),
             (grab_job_all, PacketType::GrabJobAll, b""),
             (pre_sleep, PacketType::PreSleep, b""),
-            (
-                |out| work_complete(out, "H:a:1", b"a\0b").unwrap(),
-                PacketType::WorkComplete,
-                b"H:a:1\0a\0b",
-            ),
-            (
-                |out| work_fail(out, "H:a:1").unwrap(),
-                PacketType::WorkFail,
-                b"H:a:1",
-            ),
-            (
-                |out| work_exception(out, "H:a:1", "oh").unwrap(),
-                PacketType::WorkException,
-                b"H:a:1\0oh",
-            ),
-            (
-                |out| work_warning(out, "H:a:1", "oh").unwrap(),
-                PacketType::WorkWarning,
-                b"H:a:1\0oh",
-            ),
-            (
-                |out| work_data(out, "H:a:1", "").unwrap(),
-                PacketType::WorkData,
-                b"H:a:1\0",
-            ),
-            (
-                |out| work_status(out, "H:a:1", 1, 10).unwrap(),
-                PacketType::WorkStatus,
-                b"H:a:1\x001\x0010",
-            ),
-            (
-                |out| echo_req(out, b"\0x").unwrap(),
-                PacketType::EchoReq,
-                b"\0x",
-            ),
-            (
-                |out| submit_job(out, "f", "u", "w").unwrap(),
-                PacketType::SubmitJob,
-                b"f\0u\0w",
-            ),
-            (
-                |out| submit_job_bg(out, "f", "", "w").unwrap(),
-                PacketType::SubmitJobBg,
-                b"f\0\0w",
-            ),
-            (
-                |out| submit_job_high(out, "f", "u", "").unwrap(),
-                PacketType::SubmitJobHigh,
-                b"f\0u\0",
-            ),
-            (
-                |out| submit_job_high_bg(out, "f", "u", "w").unwrap(),
-                PacketType::SubmitJobHighBg,
-                b"f\0u\0w",
-            ),
-            (
-                |out| submit_job_low(out, "f", "u", "w").unwrap(),
-                PacketType::SubmitJobLow,
-                b"f\0u\0w",
-            ),
-            (
-                |out| submit_job_low_bg(out, "f", "u", "w").unwrap(),
-                PacketType::SubmitJobLowBg,
-                b"f\0u\0w",
-            ),
-            (
-                |out| submit_job_epoch(out, "f", "u", 99, "w").unwrap(),
-                PacketType::SubmitJobEpoch,
-                b"f\0u\x0099\0w",
-            ),
-            (
-                |out| get_status(out, "H:a:1").unwrap(),
-                PacketType::GetStatus,
-                b"H:a:1",
-            ),
-            (
-                |out| get_status_unique(out, "u").unwrap(),
-                PacketType::GetStatusUnique,
-                b"u",
-            ),
-            (
-                |out| option_req(out, "exceptions").unwrap(),
-                PacketType::OptionReq,
-                b"exceptions",
-            ),
+            (|out| work_complete(out, "H:a:1", b"a\0b").unwrap(), PacketType::WorkComplete, b"H:a:1\0a\0b"),
+            (|out| work_fail(out, "H:a:1").unwrap(), PacketType::WorkFail, b"H:a:1"),
+            (|out| work_exception(out, "H:a:1", "oh").unwrap(), PacketType::WorkException, b"H:a:1\0oh"),
+            (|out| work_warning(out, "H:a:1", "oh").unwrap(), PacketType::WorkWarning, b"H:a:1\0oh"),
+            (|out| work_data(out, "H:a:1", "").unwrap(), PacketType::WorkData, b"H:a:1\0"),
+            (|out| work_status(out, "H:a:1", 1, 10).unwrap(), PacketType::WorkStatus, b"H:a:1\x001\x0010"),
+            (|out| echo_req(out, b"\0x").unwrap(), PacketType::EchoReq, b"\0x"),
+            (|out| submit_job(out, "f", "u", "w").unwrap(), PacketType::SubmitJob, b"f\0u\0w"),
+            (|out| submit_job_bg(out, "f", "", "w").unwrap(), PacketType::SubmitJobBg, b"f\0\0w"),
+            (|out| submit_job_high(out, "f", "u", "").unwrap(), PacketType::SubmitJobHigh, b"f\0u\0"),
+            (|out| submit_job_high_bg(out, "f", "u", "w").unwrap(), PacketType::SubmitJobHighBg, b"f\0u\0w"),
+            (|out| submit_job_low(out, "f", "u", "w").unwrap(), PacketType::SubmitJobLow, b"f\0u\0w"),
+            (|out| submit_job_low_bg(out, "f", "u", "w").unwrap(), PacketType::SubmitJobLowBg, b"f\0u\0w"),
+            (|out| submit_job_epoch(out, "f", "u", 99, "w").unwrap(), PacketType::SubmitJobEpoch, b"f\0u\x0099\0w"),
+            (|out| get_status(out, "H:a:1").unwrap(), PacketType::GetStatus, b"H:a:1"),
+            (|out| get_status_unique(out, "u").unwrap(), PacketType::GetStatusUnique, b"u"),
+            (|out| option_req(out, "exceptions").unwrap(), PacketType::OptionReq, b"exceptions"),
         ];
         for (append, kind, body) in cases {
             let packet = one(append);

@@ -21,10 +21,7 @@ pub struct ServerAddress {
 impl ServerAddress {
     /// An address, taken as it is.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            host: host.into(),
-            port,
-        }
+        Self { host: host.into(), port }
     }
 }
 
@@ -49,25 +46,18 @@ impl FromStr for ServerAddress {
             return Err(ServerListError::Scheme { entry: owned() });
         }
         let (host, port) = if let Some(rest) = entry.strip_prefix('[') {
-            let (host, after) = rest
-                .split_once(']')
-                .ok_or_else(|| ServerListError::MissingBracket { entry: owned() })?;
+            let (host, after) =
+                rest.split_once(']').ok_or_else(|| ServerListError::MissingBracket { entry: owned() })?;
             // A zone such as %eth0 is for the resolver to judge.
             let address = host.split_once('%').map_or(host, |(address, _)| address);
             if address.parse::<Ipv6Addr>().is_err() {
-                return Err(ServerListError::NotIpv6 {
-                    entry: owned(),
-                    host: host.to_owned(),
-                });
+                return Err(ServerListError::NotIpv6 { entry: owned(), host: host.to_owned() });
             }
             let port = match after.strip_prefix(':') {
                 Some(port) => Some(port),
                 None if after.is_empty() => None,
                 None => {
-                    return Err(ServerListError::AfterBracket {
-                        entry: owned(),
-                        found: after.to_owned(),
-                    });
+                    return Err(ServerListError::AfterBracket { entry: owned(), found: after.to_owned() });
                 }
             };
             (host, port)
@@ -83,14 +73,8 @@ impl FromStr for ServerAddress {
         if host.is_empty() {
             return Err(ServerListError::NoHost { entry: owned() });
         }
-        if let Some(found) = host
-            .chars()
-            .find(|c| c.is_whitespace() || c.is_control() || "/[]@;".contains(*c))
-        {
-            return Err(ServerListError::BadHost {
-                entry: owned(),
-                found,
-            });
+        if let Some(found) = host.chars().find(|c| c.is_whitespace() || c.is_control() || "/[]@;".contains(*c)) {
+            return Err(ServerListError::BadHost { entry: owned(), found });
         }
         let port = port.map_or(Ok(DEFAULT_PORT), |port| parse_port(entry, port))?;
         Ok(Self::new(host, port))
@@ -125,15 +109,11 @@ impl ServerList {
         let mut servers: Vec<ServerAddress> = Vec::new();
         for (index, entry) in text.split(',').enumerate() {
             if entry.trim().is_empty() {
-                return Err(ServerListError::EmptyEntry {
-                    position: index + 1,
-                    list: text.to_owned(),
-                });
+                return Err(ServerListError::EmptyEntry { position: index + 1, list: text.to_owned() });
             }
             let server: ServerAddress = entry.parse()?;
-            let known = |other: &ServerAddress| {
-                other.port == server.port && other.host.eq_ignore_ascii_case(&server.host)
-            };
+            let known =
+                |other: &ServerAddress| other.port == server.port && other.host.eq_ignore_ascii_case(&server.host);
             if !servers.iter().any(known) {
                 servers.push(server);
             }
@@ -211,9 +191,7 @@ pub enum ServerListError {
         entry: String,
     },
     /// A character that no host name or address has.
-    #[error(
-        "job server {entry:?}: a host can't have {found:?} in it; write host or host:port, separated by commas"
-    )]
+    #[error("job server {entry:?}: a host can't have {found:?} in it; write host or host:port, separated by commas")]
     BadHost {
         /// The entry.
         entry: String,
@@ -227,9 +205,7 @@ pub enum ServerListError {
         entry: String,
     },
     /// The port is no number.
-    #[error(
-        "job server {entry:?}: the port {port:?} is not a number; write host:port with a port from 1 to 65535"
-    )]
+    #[error("job server {entry:?}: the port {port:?} is not a number; write host:port with a port from 1 to 65535")]
     PortNotANumber {
         /// The entry.
         entry: String,
@@ -245,17 +221,13 @@ pub enum ServerListError {
         port: String,
     },
     /// `[` without `]`.
-    #[error(
-        "job server {entry:?} has no closing bracket: write [ADDRESS]:PORT, for example [::1]:4730"
-    )]
+    #[error("job server {entry:?} has no closing bracket: write [ADDRESS]:PORT, for example [::1]:4730")]
     MissingBracket {
         /// The entry.
         entry: String,
     },
     /// In brackets is no IPv6 address.
-    #[error(
-        "job server {entry:?}: {host:?} is not an IPv6 address; write other hosts without brackets"
-    )]
+    #[error("job server {entry:?}: {host:?} is not an IPv6 address; write other hosts without brackets")]
     NotIpv6 {
         /// The entry.
         entry: String,
@@ -263,9 +235,7 @@ pub enum ServerListError {
         host: String,
     },
     /// Something other than `:PORT` after the bracket.
-    #[error(
-        "job server {entry:?}: after the bracket comes {found:?}; write [ADDRESS]:PORT, for example [::1]:4730"
-    )]
+    #[error("job server {entry:?}: after the bracket comes {found:?}; write [ADDRESS]:PORT, for example [::1]:4730")]
     AfterBracket {
         /// The entry.
         entry: String,
@@ -273,9 +243,7 @@ pub enum ServerListError {
         found: String,
     },
     /// Several colons without brackets.
-    #[error(
-        "job server {entry:?} looks like an IPv6 address: put it in brackets, for example [::1]:4730"
-    )]
+    #[error("job server {entry:?} looks like an IPv6 address: put it in brackets, for example [::1]:4730")]
     UnbracketedIpv6 {
         /// The entry.
         entry: String,
@@ -289,86 +257,41 @@ mod tests {
 
     #[test]
     fn reads_hosts_ports_and_brackets() {
-        let list =
-            ServerList::parse(" localhost , otherhost:4731,[::1]:4732, [fe80::1%eth0] ,10.0.0.1:1")
-                .unwrap();
-        assert_eq!(
-            list.to_string(),
-            "localhost:4730,otherhost:4731,[::1]:4732,[fe80::1%eth0]:4730,10.0.0.1:1"
-        );
+        let list = ServerList::parse(" localhost , otherhost:4731,[::1]:4732, [fe80::1%eth0] ,10.0.0.1:1").unwrap();
+        assert_eq!(list.to_string(), "localhost:4730,otherhost:4731,[::1]:4732,[fe80::1%eth0]:4730,10.0.0.1:1");
         assert_eq!(list.as_slice()[2], ServerAddress::new("::1", 4732));
     }
 
     #[test]
     fn a_server_named_twice_is_one() {
-        let list =
-            ServerList::parse("localhost,LOCALHOST:4730,localhost:4731,localhost:4730").unwrap();
+        let list = ServerList::parse("localhost,LOCALHOST:4730,localhost:4731,localhost:4730").unwrap();
         assert_eq!(list.to_string(), "localhost:4730,localhost:4731");
     }
 
     #[test]
     fn errors_name_the_entry_and_the_mend() {
         let cases = [
-            (
-                "",
-                "the list of job servers is empty: name at least one, for example localhost:4730",
-            ),
-            (
-                "a,,b",
-                r#"job server 2 of "a,,b" is empty: remove the comma too many"#,
-            ),
-            (
-                "a, ",
-                r#"job server 2 of "a, " is empty: remove the comma too many"#,
-            ),
-            (
-                ":4730",
-                r#"job server ":4730" has no host: write host:port, for example localhost:4730"#,
-            ),
-            (
-                "a b",
-                r#"job server "a b": a host can't have ' ' in it; write host or host:port, separated by commas"#,
-            ),
-            (
-                "http://a:1",
-                r#"job server "http://a:1" looks like a URL: write only host:port"#,
-            ),
-            (
-                "a:x",
-                r#"job server "a:x": the port "x" is not a number; write host:port with a port from 1 to 65535"#,
-            ),
-            (
-                "a:",
-                r#"job server "a:": the port "" is not a number; write host:port with a port from 1 to 65535"#,
-            ),
+            ("", "the list of job servers is empty: name at least one, for example localhost:4730"),
+            ("a,,b", r#"job server 2 of "a,,b" is empty: remove the comma too many"#),
+            ("a, ", r#"job server 2 of "a, " is empty: remove the comma too many"#),
+            (":4730", r#"job server ":4730" has no host: write host:port, for example localhost:4730"#),
+            ("a b", r#"job server "a b": a host can't have ' ' in it; write host or host:port, separated by commas"#),
+            ("http://a:1", r#"job server "http://a:1" looks like a URL: write only host:port"#),
+            ("a:x", r#"job server "a:x": the port "x" is not a number; write host:port with a port from 1 to 65535"#),
+            ("a:", r#"job server "a:": the port "" is not a number; write host:port with a port from 1 to 65535"#),
             (
                 "a:-1",
                 r#"job server "a:-1": the port "-1" is not a number; write host:port with a port from 1 to 65535"#,
             ),
-            (
-                "a:0",
-                r#"job server "a:0": the port 0 is out of range; it must be from 1 to 65535"#,
-            ),
-            (
-                "b,a:65536",
-                r#"job server "a:65536": the port 65536 is out of range; it must be from 1 to 65535"#,
-            ),
-            (
-                "[::1",
-                r#"job server "[::1" has no closing bracket: write [ADDRESS]:PORT, for example [::1]:4730"#,
-            ),
-            (
-                "[a]:1",
-                r#"job server "[a]:1": "a" is not an IPv6 address; write other hosts without brackets"#,
-            ),
+            ("a:0", r#"job server "a:0": the port 0 is out of range; it must be from 1 to 65535"#),
+            ("b,a:65536", r#"job server "a:65536": the port 65536 is out of range; it must be from 1 to 65535"#),
+            ("[::1", r#"job server "[::1" has no closing bracket: write [ADDRESS]:PORT, for example [::1]:4730"#),
+            ("[a]:1", r#"job server "[a]:1": "a" is not an IPv6 address; write other hosts without brackets"#),
             (
                 "[::1]4730",
                 r#"job server "[::1]4730": after the bracket comes "4730"; write [ADDRESS]:PORT, for example [::1]:4730"#,
             ),
-            (
-                "::1",
-                r#"job server "::1" looks like an IPv6 address: put it in brackets, for example [::1]:4730"#,
-            ),
+            ("::1", r#"job server "::1" looks like an IPv6 address: put it in brackets, for example [::1]:4730"#),
         ];
         for (text, message) in cases {
             assert_eq!(ServerList::parse(text).unwrap_err().to_string(), message);

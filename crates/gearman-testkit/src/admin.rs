@@ -40,10 +40,8 @@ pub(crate) fn ask(port: u16, command: &str, timeout: Duration) -> io::Result<Vec
     stream.set_write_timeout(Some(timeout))?;
     // CRLF: `create function` eats the last two bytes.
     stream.write_all(format!("{command}\r\n").as_bytes())?;
-    let closes_with_dot = matches!(
-        command.split_whitespace().next(),
-        Some("status" | "workers" | "show" | "prioritystatus")
-    );
+    let closes_with_dot =
+        matches!(command.split_whitespace().next(), Some("status" | "workers" | "show" | "prioritystatus"));
     let mut lines = Vec::new();
     let mut reader = BufReader::new(stream);
     loop {
@@ -51,14 +49,10 @@ pub(crate) fn ask(port: u16, command: &str, timeout: Duration) -> io::Result<Vec
         if reader.read_until(b'\n', &mut raw)? == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!(
-                    "gearmand closed the connection within its answer to {command:?}: {lines:?}"
-                ),
+                format!("gearmand closed the connection within its answer to {command:?}: {lines:?}"),
             ));
         }
-        let line = String::from_utf8_lossy(&raw)
-            .trim_end_matches(['\r', '\n'])
-            .to_owned();
+        let line = String::from_utf8_lossy(&raw).trim_end_matches(['\r', '\n']).to_owned();
         if closes_with_dot && line == "." {
             return Ok(lines);
         }

@@ -49,16 +49,11 @@ impl Gearmand {
     /// doesn't know an argument.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("gearmand-")
-            .tempdir()
-            .expect("the temporary directory is writable");
+        let directory =
+            tempfile::Builder::new().prefix("gearmand-").tempdir().expect("the temporary directory is writable");
         let mut gearmand = Self {
             port: 0,
-            arguments: arguments
-                .iter()
-                .map(|&argument| argument.to_owned())
-                .collect(),
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             child: None,
             directory,
         };
@@ -92,10 +87,7 @@ impl Gearmand {
     /// While it is stopped.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child
-            .as_ref()
-            .expect("gearmand is running, not stopped")
-            .id()
+        self.child.as_ref().expect("gearmand is running, not stopped").id()
     }
 
     /// Ends it at once, as a crash would; queued jobs are lost. The port is kept for [`Gearmand::start_again`].
@@ -113,10 +105,7 @@ impl Gearmand {
     /// # Panics
     /// When it is running, or does not start on that port.
     pub fn start_again(&mut self) {
-        assert!(
-            self.child.is_none(),
-            "gearmand is still running: stop() it before start_again()"
-        );
+        assert!(self.child.is_none(), "gearmand is still running: stop() it before start_again()");
         let mut problem = String::new();
         for _ in 0..3 {
             match self.launch() {
@@ -124,10 +113,7 @@ impl Gearmand {
                 Err(reason) => problem = reason,
             }
         }
-        panic!(
-            "gearmand does not start again on port {}: {problem}",
-            self.port
-        );
+        panic!("gearmand does not start again on port {}: {problem}", self.port);
     }
 
     /// Stops its execution (SIGSTOP): connections are still accepted by the kernel, and nothing answers.
@@ -141,12 +127,7 @@ impl Gearmand {
         eventually_or(
             "all threads of gearmand stopped",
             ANSWER,
-            || {
-                thread_states(&tasks)
-                    .iter()
-                    .all(|&state| state == 'T')
-                    .then_some(())
-            },
+            || thread_states(&tasks).iter().all(|&state| state == 'T').then_some(()),
             || format!("{:?}", thread_states(&tasks)),
         );
     }
@@ -165,9 +146,8 @@ impl Gearmand {
     /// When it does not answer within 10 s.
     #[must_use]
     pub fn admin(&self, command: &str) -> Vec<String> {
-        admin::ask(self.port, command, ANSWER).unwrap_or_else(|error| {
-            panic!("gearmand on port {} to {command:?}: {error}", self.port)
-        })
+        admin::ask(self.port, command, ANSWER)
+            .unwrap_or_else(|error| panic!("gearmand on port {} to {command:?}: {error}", self.port))
     }
 
     /// Its `status`, parsed.
@@ -178,9 +158,7 @@ impl Gearmand {
     pub fn status(&self) -> Vec<StatusLine> {
         self.admin("status")
             .iter()
-            .map(|line| {
-                StatusLine::parse(line).unwrap_or_else(|| panic!("no row of status: {line:?}"))
-            })
+            .map(|line| StatusLine::parse(line).unwrap_or_else(|| panic!("no row of status: {line:?}")))
             .collect()
     }
 
@@ -190,9 +168,7 @@ impl Gearmand {
     /// As [`Gearmand::status`].
     #[must_use]
     pub fn status_of(&self, function: &str) -> Option<StatusLine> {
-        self.status()
-            .into_iter()
-            .find(|line| line.function == function)
+        self.status().into_iter().find(|line| line.function == function)
     }
 
     /// The lines of `workers`: every connection, the asking one included.
@@ -214,28 +190,18 @@ impl Gearmand {
     }
 
     fn signal(&self, signal: Signal) {
-        let child = self
-            .child
-            .as_ref()
-            .expect("gearmand is running, not stopped");
+        let child = self.child.as_ref().expect("gearmand is running, not stopped");
         kill(pid_of(child), signal).expect("our own child can be signalled until it is reaped");
     }
 
     /// Starts it on `self.port`; an error says what went wrong, and nothing is left running.
     fn launch(&mut self) -> Result<(), String> {
-        let output = File::create(self.directory.path().join("output"))
-            .map_err(|error| error.to_string())?;
+        let output = File::create(self.directory.path().join("output")).map_err(|error| error.to_string())?;
         let mut command = spawn::command_that_dies_with_us(&gearmand_program());
         command
             .args(["--listen=127.0.0.1", &format!("--port={}", self.port)])
-            .arg(format!(
-                "--log-file={}",
-                self.directory.path().join("gearmand.log").display()
-            ))
-            .arg(format!(
-                "--pid-file={}",
-                self.directory.path().join("gearmand.pid").display()
-            ))
+            .arg(format!("--log-file={}", self.directory.path().join("gearmand.log").display()))
+            .arg(format!("--pid-file={}", self.directory.path().join("gearmand.pid").display()))
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(|error| error.to_string())?)
@@ -250,10 +216,7 @@ impl Gearmand {
                 Ok(lines) if lines.first() == Some(&ready) => return Ok(()),
                 Ok(lines) => {
                     self.stop();
-                    return Err(format!(
-                        "port {} answers as another process: {lines:?}",
-                        self.port
-                    ));
+                    return Err(format!("port {} answers as another process: {lines:?}", self.port));
                 }
                 Err(_) => {}
             }
@@ -286,9 +249,7 @@ fn thread_states(tasks: &str) -> Vec<char> {
         .map(|thread| {
             let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
             // The name before it is in parentheses, and may hold some itself.
-            stat.rsplit_once(") ")
-                .and_then(|(_, rest)| rest.chars().next())
-                .unwrap_or('?')
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('?')
         })
         .collect()
 }
@@ -319,19 +280,13 @@ mod tests {
         assert_eq!(gearmand.address(), format!("127.0.0.1:{port}"));
         assert!(gearmand.status().is_empty());
         // Connections just closed may still be listed for a moment.
-        assert!(
-            !gearmand.workers().is_empty(),
-            "the asking connection itself"
-        );
+        assert!(!gearmand.workers().is_empty(), "the asking connection itself");
         assert_eq!(gearmand.admin("create function a_function"), ["OK"]);
         let row = gearmand.status_of("a_function").unwrap();
         assert_eq!((row.total, row.running, row.workers), (0, 0, 0));
         assert!(gearmand.admin("bogus")[0].starts_with("ERR UNKNOWN_COMMAND"));
         drop(gearmand);
-        assert!(
-            kill(Pid::from_raw(pid.try_into().unwrap()), None).is_err(),
-            "reaped"
-        );
+        assert!(kill(Pid::from_raw(pid.try_into().unwrap()), None).is_err(), "reaped");
         assert!(admin::ask(port, "version", Duration::from_secs(1)).is_err());
     }
 
@@ -369,11 +324,7 @@ mod tests {
     #[ignore = "waits to be killed"]
     fn helper_that_waits_to_be_killed() {
         let gearmand = thread::spawn(Gearmand::start).join().unwrap();
-        fs::write(
-            env::var_os("TESTKIT_PID_FILE").unwrap(),
-            gearmand.pid().to_string(),
-        )
-        .unwrap();
+        fs::write(env::var_os("TESTKIT_PID_FILE").unwrap(), gearmand.pid().to_string()).unwrap();
         thread::sleep(Duration::from_secs(60));
     }
 
@@ -382,12 +333,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let pid_file = directory.path().join("pid");
         let mut helper = std::process::Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "gearmand::tests::helper_that_waits_to_be_killed",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "gearmand::tests::helper_that_waits_to_be_killed", "--ignored", "--nocapture"])
             .env("TESTKIT_PID_FILE", &pid_file)
             // What a killed helper can't clean up goes with this directory.
             .env("TMPDIR", directory.path())

@@ -48,9 +48,7 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
         .unwrap_or_else(PoisonError::into_inner)
         .send((command, answer))
         .map_err(|_| io::Error::other("the spawner thread has ended"))?;
-    outcome
-        .recv()
-        .map_err(|_| io::Error::other("the spawner thread has ended"))?
+    outcome.recv().map_err(|_| io::Error::other("the spawner thread has ended"))?
 }
 
 /// Looks for `name` in PATH, and where system programs are (often not in a user's PATH).

@@ -25,8 +25,7 @@ pub fn eventually_or<T>(
     probe: impl FnMut() -> Option<T>,
     state: impl FnOnce() -> String,
 ) -> T {
-    poll(deadline, probe)
-        .unwrap_or_else(|| panic!("not within {deadline:?}: {what}; instead: {}", state()))
+    poll(deadline, probe).unwrap_or_else(|| panic!("not within {deadline:?}: {what}; instead: {}", state()))
 }
 
 fn poll<T>(deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
@@ -61,11 +60,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "not within 1ms: a flag; instead: no flag")]
     fn shows_the_state_when_it_fails() {
-        eventually_or(
-            "a flag",
-            Duration::from_millis(1),
-            || None::<()>,
-            || "no flag".to_owned(),
-        );
+        eventually_or("a flag", Duration::from_millis(1), || None::<()>, || "no flag".to_owned());
     }
 }

@@ -37,25 +37,11 @@ impl ValueError {
         let name = name.to_owned();
         let place = place.into();
         match self {
-            ValueError::WrongType {
-                expected, found, ..
-            } => ConfigError::WrongType {
-                name,
-                expected: expected.to_owned(),
-                found,
-                place,
-            },
-            ValueError::Invalid { reason, help } => ConfigError::Invalid {
-                name,
-                reason,
-                help,
-                place,
-            },
-            ValueError::NotYet { reason } => ConfigError::NotYet {
-                name,
-                reason,
-                place,
-            },
+            ValueError::WrongType { expected, found, .. } => {
+                ConfigError::WrongType { name, expected: expected.to_owned(), found, place }
+            }
+            ValueError::Invalid { reason, help } => ConfigError::Invalid { name, reason, help, place },
+            ValueError::NotYet { reason } => ConfigError::NotYet { name, reason, place },
         }
     }
 
@@ -68,24 +54,16 @@ impl ValueError {
     }
 
     fn invalid(reason: impl Into<String>) -> Self {
-        ValueError::Invalid {
-            reason: reason.into(),
-            help: None,
-        }
+        ValueError::Invalid { reason: reason.into(), help: None }
     }
 }
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ValueError::WrongType {
-                expected, found, ..
-            } => write!(f, "must be {expected}, not {found}"),
+            ValueError::WrongType { expected, found, .. } => write!(f, "must be {expected}, not {found}"),
             ValueError::Invalid { reason, help: None } => f.write_str(reason),
-            ValueError::Invalid {
-                reason,
-                help: Some(help),
-            } => write!(f, "{reason}: {help}"),
+            ValueError::Invalid { reason, help: Some(help) } => write!(f, "{reason}: {help}"),
             ValueError::NotYet { reason } => write!(f, "not yet: {reason}"),
         }
     }
@@ -104,18 +82,11 @@ pub(super) trait Codec {
 
 /// The last text, which is what a repeated option means.
 fn last<'a>(texts: &[&'a str]) -> Result<&'a str, ValueError> {
-    texts
-        .last()
-        .copied()
-        .ok_or_else(|| ValueError::invalid("no value is given"))
+    texts.last().copied().ok_or_else(|| ValueError::invalid("no value is given"))
 }
 
 fn wrong_type<T>(expected: &'static str, node: &Node) -> Result<T, ValueError> {
-    Err(ValueError::WrongType {
-        expected,
-        found: node.found(),
-        span: node.span.clone(),
-    })
+    Err(ValueError::WrongType { expected, found: node.found(), span: node.span.clone() })
 }
 
 fn text<'a>(node: &'a Node, expected: &'static str) -> Result<&'a str, ValueError> {
@@ -207,10 +178,7 @@ impl Codec for Names {
     type Value = Vec<String>;
 
     fn from_texts(texts: &[&str]) -> Result<Vec<String>, ValueError> {
-        texts
-            .iter()
-            .map(|text| non_empty(text).map(str::to_owned))
-            .collect()
+        texts.iter().map(|text| non_empty(text).map(str::to_owned)).collect()
     }
 
     fn from_node(node: &Node) -> Result<Vec<String>, ValueError> {
@@ -246,16 +214,16 @@ impl Codec for Port {
     fn from_texts(texts: &[&str]) -> Result<u16, ValueError> {
         let text = last(texts)?;
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|_| digits).ok_or_else(|| {
-            ValueError::invalid(format!("`{text}` is no port: a number from 0 to 65535 is"))
-        })
+        text.parse()
+            .ok()
+            .filter(|_| digits)
+            .ok_or_else(|| ValueError::invalid(format!("`{text}` is no port: a number from 0 to 65535 is")))
     }
 
     fn from_node(node: &Node) -> Result<u16, ValueError> {
         match node.value {
-            Value::Integer(number) => u16::try_from(number).map_err(|_| {
-                ValueError::invalid(format!("{number} is no port: a number from 0 to 65535 is"))
-            }),
+            Value::Integer(number) => u16::try_from(number)
+                .map_err(|_| ValueError::invalid(format!("{number} is no port: a number from 0 to 65535 is"))),
             _ => wrong_type("a port number", node),
         }
     }
@@ -277,10 +245,7 @@ impl Codec for Seconds {
             Value::Float(number) => duration::from_seconds(*number),
             Value::String(text) => duration::parse(text),
             _ => {
-                return wrong_type(
-                    "a duration (a number of seconds, or a text as \"500ms\")",
-                    node,
-                );
+                return wrong_type("a duration (a number of seconds, or a text as \"500ms\")", node);
             }
         }
         .map_err(|error| ValueError::invalid(error.to_string()))
@@ -290,9 +255,9 @@ impl Codec for Seconds {
 /// A number of processes, of `job_runtime_attributes`. 65,535 at the most, as the console says.
 pub(super) fn processes(node: &Node) -> Result<u32, ValueError> {
     match node.value {
-        Value::Integer(number) => u16::try_from(number).map(u32::from).map_err(|_| {
-            ValueError::invalid(format!("{number} is no number of processes: 0 to 65535 is"))
-        }),
+        Value::Integer(number) => u16::try_from(number)
+            .map(u32::from)
+            .map_err(|_| ValueError::invalid(format!("{number} is no number of processes: 0 to 65535 is"))),
         _ => wrong_type("a number of processes", node),
     }
 }
@@ -303,11 +268,7 @@ pub(super) fn is_off(node: &Node) -> bool {
 }
 
 fn non_empty(text: &str) -> Result<&str, ValueError> {
-    if text.trim().is_empty() {
-        Err(ValueError::invalid("the value is empty"))
-    } else {
-        Ok(text)
-    }
+    if text.trim().is_empty() { Err(ValueError::invalid("the value is empty")) } else { Ok(text) }
 }
 
 fn path(text: &str) -> Result<PathBuf, ValueError> {
@@ -319,13 +280,10 @@ fn servers(text: &str) -> Result<String, ValueError> {
 }
 
 fn level(text: &str) -> Result<Level, ValueError> {
-    text.parse()
-        .map_err(|error: crate::level::LevelError| ValueError::Invalid {
-            help: error
-                .suggestion
-                .map(|name| format!("did you mean `{name}`?")),
-            reason: error.to_string(),
-        })
+    text.parse().map_err(|error: crate::level::LevelError| ValueError::Invalid {
+        help: error.suggestion.map(|name| format!("did you mean `{name}`?")),
+        reason: error.to_string(),
+    })
 }
 
 fn layout(text: &str) -> Result<Layout, ValueError> {
@@ -335,18 +293,12 @@ fn layout(text: &str) -> Result<Layout, ValueError> {
             Some(help) => format!("{help}\n{carets}"),
             None => carets,
         };
-        ValueError::Invalid {
-            reason: error.to_string(),
-            help: Some(help),
-        }
+        ValueError::Invalid { reason: error.to_string(), help: Some(help) }
     })
 }
 
 fn console_host(text: &str) -> Result<String, ValueError> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     match non_empty(bare)? {
         "127.0.0.1" | "::1" => Ok(bare.to_owned()),
         name if name.eq_ignore_ascii_case("localhost") => Ok("localhost".to_owned()),
@@ -361,9 +313,9 @@ fn console_host(text: &str) -> Result<String, ValueError> {
 fn policy(text: &str) -> Result<ScalingPolicy, ValueError> {
     match text {
         "classic" => Ok(ScalingPolicy::Classic),
-        "adaptive" => Err(ValueError::NotYet {
-            reason: "`adaptive` comes with a later release, `classic` is there".to_owned(),
-        }),
+        "adaptive" => {
+            Err(ValueError::NotYet { reason: "`adaptive` comes with a later release, `classic` is there".to_owned() })
+        }
         _ => Err(ValueError::Invalid {
             reason: format!("`{text}` is no scaling policy: `classic` is"),
             help: suggest::did_you_mean(text, ["classic", "adaptive"]),

@@ -18,14 +18,10 @@ impl Layer {
     ///
     /// # Errors
     /// A variable with our prefix that names no option, or whose value is refused; the first by name.
-    pub fn from_environment(
-        variables: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Layer, ConfigError> {
+    pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Layer, ConfigError> {
         let mut ours: Vec<(String, String)> = variables
             .into_iter()
-            .filter(|(name, _)| {
-                name.starts_with(ENVIRONMENT_PREFIX) && !name.starts_with(ROLE_PREFIX)
-            })
+            .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX) && !name.starts_with(ROLE_PREFIX))
             .collect();
         ours.sort();
         let mut layer = Layer::new();
@@ -38,10 +34,7 @@ impl Layer {
     fn set_from_variable(&mut self, variable: &str, value: &str) -> Result<(), ConfigError> {
         let origin = Origin::Environment(variable.to_owned());
         let option = variable[ENVIRONMENT_PREFIX.len()..].to_ascii_lowercase();
-        if matches!(
-            option.as_str(),
-            "worker_options" | "job_runtime_attributes" | "job"
-        ) {
+        if matches!(option.as_str(), "worker_options" | "job_runtime_attributes" | "job") {
             return Err(ConfigError::Invalid {
                 name: option,
                 reason: "can't be given in the environment".to_owned(),

@@ -143,21 +143,14 @@ struct OneLine<'a>(&'a str);
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|letter| {
-            if letter.is_control() {
-                write!(f, "{}", letter.escape_default())
-            } else {
-                f.write_char(letter)
-            }
+            if letter.is_control() { write!(f, "{}", letter.escape_default()) } else { f.write_char(letter) }
         })
     }
 }
 
 impl From<Origin> for Box<Place> {
     fn from(origin: Origin) -> Self {
-        Box::new(Place {
-            origin,
-            label: None,
-        })
+        Box::new(Place { origin, label: None })
     }
 }
 
@@ -181,18 +174,15 @@ impl ConfigError {
     pub fn message(&self) -> String {
         let whole = self.to_string();
         let place = format!(", {}", self.place());
-        whole
-            .strip_suffix(&place)
-            .map(str::to_owned)
-            .unwrap_or(whole)
+        whole.strip_suffix(&place).map(str::to_owned).unwrap_or(whole)
     }
 
     /// How to mend it, where there is something to say.
     pub fn help(&self) -> Option<String> {
         match self {
-            ConfigError::Unknown { suggestion, .. } => suggestion
-                .as_ref()
-                .map(|name| format!("did you mean `{name}`?")),
+            ConfigError::Unknown { suggestion, .. } => {
+                suggestion.as_ref().map(|name| format!("did you mean `{name}`?"))
+            }
             ConfigError::Invalid { help, .. } => help.clone(),
             ConfigError::NotYet { .. } => Some("leave it out until then".to_owned()),
             ConfigError::UnknownFormat { .. } => {

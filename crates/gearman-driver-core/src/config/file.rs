@@ -40,10 +40,7 @@ impl Layer {
             Some("yaml" | "yml") => from_yaml::parse,
             _ => {
                 let path = path.display().to_string();
-                return Err(ConfigError::UnknownFormat {
-                    path,
-                    place: named.clone().into(),
-                });
+                return Err(ConfigError::UnknownFormat { path, place: named.clone().into() });
             }
         };
         if text.len() > MAX_FILE_SIZE {
@@ -55,10 +52,7 @@ impl Layer {
         }
         let source = Source::new(path, text);
         let tree = parse(&source)?;
-        let mut walk = Walk {
-            source: &source,
-            layer: Layer::new(),
-        };
+        let mut walk = Walk { source: &source, layer: Layer::new() };
         walk.root(&tree)?;
         Ok(walk.layer)
     }
@@ -101,14 +95,7 @@ impl Walk<'_> {
             _ => {}
         }
         let spec = find_option(name).ok_or_else(|| {
-            self.unknown(
-                key,
-                OPTIONS
-                    .iter()
-                    .filter(|spec| spec.in_files)
-                    .map(|spec| spec.name)
-                    .chain(TABLES),
-            )
+            self.unknown(key, OPTIONS.iter().filter(|spec| spec.in_files).map(|spec| spec.name).chain(TABLES))
         })?;
         if !spec.in_files {
             return Err(ConfigError::Invalid {
@@ -143,11 +130,7 @@ impl Walk<'_> {
     fn worker_options(&mut self, node: &Node) -> Result<(), ConfigError> {
         for (worker, options) in self.table(WORKER_OPTIONS, "a table of workers", node)? {
             let name = format!("{WORKER_OPTIONS}.{}", worker.name);
-            let entry = self
-                .layer
-                .worker_options
-                .entry(worker.name.clone())
-                .or_default();
+            let entry = self.layer.worker_options.entry(worker.name.clone()).or_default();
             let Some(options) = table(options) else {
                 return Err(self.wrong_type(&name, "a table of options", options));
             };
@@ -166,8 +149,7 @@ impl Walk<'_> {
             let mut max_span = bounds.span.clone();
             for (key, value) in entries {
                 let number = |walk: &Self| {
-                    codec::processes(value)
-                        .map_err(|error| error.at(&key.name, walk.source.place(&value.span)))
+                    codec::processes(value).map_err(|error| error.at(&key.name, walk.source.place(&value.span)))
                 };
                 let is_min = match key.name.replace('-', "_").as_str() {
                     "min_processes" => true,
@@ -175,16 +157,8 @@ impl Walk<'_> {
                     _ => return Err(self.unknown(key, BOUNDS)),
                 };
                 let number = Sourced::new(number(self)?, self.source.origin(&key.span));
-                let entry = self
-                    .layer
-                    .job_runtime_attributes
-                    .entry(job.name.clone())
-                    .or_default();
-                let slot = if is_min {
-                    &mut entry.min_processes
-                } else {
-                    &mut entry.max_processes
-                };
+                let entry = self.layer.job_runtime_attributes.entry(job.name.clone()).or_default();
+                let slot = if is_min { &mut entry.min_processes } else { &mut entry.max_processes };
                 if slot.is_some() {
                     return Err(self.twice(key));
                 }
@@ -200,12 +174,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn table<'n>(
-        &self,
-        name: &str,
-        expected: &str,
-        node: &'n Node,
-    ) -> Result<&'n [(Key, Node)], ConfigError> {
+    fn table<'n>(&self, name: &str, expected: &str, node: &'n Node) -> Result<&'n [(Key, Node)], ConfigError> {
         table(node).ok_or_else(|| self.wrong_type(name, expected, node))
     }
 
@@ -235,10 +204,7 @@ impl Walk<'_> {
     }
 
     fn twice(&self, key: &Key) -> ConfigError {
-        ConfigError::Twice {
-            name: key.name.clone(),
-            place: self.source.place(&key.span),
-        }
+        ConfigError::Twice { name: key.name.clone(), place: self.source.place(&key.span) }
     }
 }
 

@@ -14,11 +14,7 @@ pub(super) fn parse(source: &Source) -> Result<Node, ConfigError> {
     let document = DeTable::parse(source.text()).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         // The parser's message can have several lines; ours is one.
-        syntax(
-            source,
-            &span,
-            error.message().lines().collect::<Vec<_>>().join(", "),
-        )
+        syntax(source, &span, error.message().lines().collect::<Vec<_>>().join(", "))
     })?;
     let span = document.span();
     let mut reader = Reader { source, nodes: 0 };
@@ -26,11 +22,7 @@ pub(super) fn parse(source: &Source) -> Result<Node, ConfigError> {
 }
 
 fn syntax(source: &Source, span: &Range<usize>, reason: String) -> ConfigError {
-    ConfigError::Syntax {
-        format: "TOML",
-        reason,
-        place: source.place(span),
-    }
+    ConfigError::Syntax { format: "TOML", reason, place: source.place(span) }
 }
 
 struct Reader<'a> {
@@ -39,26 +31,15 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn table(
-        &mut self,
-        table: &DeTable<'_>,
-        span: Range<usize>,
-        depth: usize,
-    ) -> Result<Node, ConfigError> {
+    fn table(&mut self, table: &DeTable<'_>, span: Range<usize>, depth: usize) -> Result<Node, ConfigError> {
         let mut entries = Vec::new();
         for (key, value) in table {
-            let key = Key {
-                name: key.get_ref().clone().into_owned(),
-                span: key.span(),
-            };
+            let key = Key { name: key.get_ref().clone().into_owned(), span: key.span() };
             entries.push((key, self.value(value, depth + 1)?));
         }
         // The parser sorts by name; the first error is to be the first of the file.
         entries.sort_by_key(|(key, _)| key.span.start);
-        Ok(Node {
-            value: Value::Table(entries),
-            span,
-        })
+        Ok(Node { value: Value::Table(entries), span })
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, depth: usize) -> Result<Node, ConfigError> {
@@ -69,31 +50,21 @@ impl Reader<'_> {
             return Err(syntax(self.source, &span, reason));
         }
         if self.nodes > MAX_NODES {
-            return Err(syntax(
-                self.source,
-                &span,
-                format!("more than {MAX_NODES} values"),
-            ));
+            return Err(syntax(self.source, &span, format!("more than {MAX_NODES} values")));
         }
         let value = match value.get_ref() {
             DeValue::String(text) => Value::String(Cow::into_owned(text.clone())),
-            DeValue::Integer(number) => {
-                match i64::from_str_radix(number.as_str(), number.radix()) {
-                    Ok(number) => Value::Integer(number),
-                    Err(_) => {
-                        let reason = format!("the number {number} is out of range");
-                        return Err(syntax(self.source, &span, reason));
-                    }
+            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => Value::Integer(number),
+                Err(_) => {
+                    let reason = format!("the number {number} is out of range");
+                    return Err(syntax(self.source, &span, reason));
                 }
-            }
+            },
             DeValue::Float(number) => match number.as_str().parse() {
                 Ok(number) => Value::Float(number),
                 Err(_) => {
-                    return Err(syntax(
-                        self.source,
-                        &span,
-                        format!("`{number}` is no number"),
-                    ));
+                    return Err(syntax(self.source, &span, format!("`{number}` is no number")));
                 }
             },
             DeValue::Boolean(value) => Value::Bool(*value),

@@ -32,18 +32,9 @@ pub(super) fn parse(source: &Source) -> Result<Node, ConfigError> {
         reader.event(event, span)?;
     }
     Ok(match reader.root {
-        Some(Node {
-            value: Value::Null,
-            span,
-        }) => Node {
-            value: Value::Table(Vec::new()),
-            span,
-        },
+        Some(Node { value: Value::Null, span }) => Node { value: Value::Table(Vec::new()), span },
         Some(root) => root,
-        None => Node {
-            value: Value::Table(Vec::new()),
-            span: 0..0,
-        },
+        None => Node { value: Value::Table(Vec::new()), span: 0..0 },
     })
 }
 
@@ -56,11 +47,7 @@ struct Open {
 
 enum Content {
     List(Vec<Node>),
-    Table {
-        entries: Vec<(Key, Node)>,
-        names: HashSet<String>,
-        key: Option<Key>,
-    },
+    Table { entries: Vec<(Key, Node)>, names: HashSet<String>, key: Option<Key> },
 }
 
 struct Reader<'a> {
@@ -99,24 +86,16 @@ impl Reader<'_> {
                     Some(Scalar::FloatingPoint(number)) => Value::Float(number.into_inner()),
                     Some(Scalar::String(text)) => Value::String(text.into_owned()),
                     None => {
-                        return Err(
-                            self.error(&span, "a value that does not fit its tag".to_owned())
-                        );
+                        return Err(self.error(&span, "a value that does not fit its tag".to_owned()));
                     }
                 };
                 self.count(1, &span)?;
                 self.insert(Node { value, span }, anchor)
             }
             Event::SequenceStart(anchor, _) => self.start(span, anchor, Content::List(Vec::new())),
-            Event::MappingStart(anchor, _) => self.start(
-                span,
-                anchor,
-                Content::Table {
-                    entries: Vec::new(),
-                    names: HashSet::new(),
-                    key: None,
-                },
-            ),
+            Event::MappingStart(anchor, _) => {
+                self.start(span, anchor, Content::Table { entries: Vec::new(), names: HashSet::new(), key: None })
+            }
             Event::SequenceEnd | Event::MappingEnd => {
                 // The parser closes only what it opened.
                 let Some(open) = self.open.pop() else {
@@ -127,39 +106,20 @@ impl Reader<'_> {
                     Content::Table { entries, .. } => Value::Table(entries),
                 };
                 let end = self.trimmed_end(open.start, span.end);
-                self.insert(
-                    Node {
-                        value,
-                        span: open.start..end,
-                    },
-                    open.anchor,
-                )
+                self.insert(Node { value, span: open.start..end }, open.anchor)
             }
         }
     }
 
-    fn start(
-        &mut self,
-        span: Range<usize>,
-        anchor: usize,
-        content: Content,
-    ) -> Result<(), ConfigError> {
+    fn start(&mut self, span: Range<usize>, anchor: usize, content: Content) -> Result<(), ConfigError> {
         self.count(1, &span)?;
         if self.open.len() >= MAX_DEPTH {
             return Err(self.error(&span, format!("nested deeper than {MAX_DEPTH} levels")));
         }
-        if let Some(Open {
-            content: Content::Table { key: None, .. },
-            ..
-        }) = self.open.last()
-        {
+        if let Some(Open { content: Content::Table { key: None, .. }, .. }) = self.open.last() {
             return Err(self.error(&span, "a key that is a list or a table".to_owned()));
         }
-        self.open.push(Open {
-            start: span.start,
-            anchor,
-            content,
-        });
+        self.open.push(Open { start: span.start, anchor, content });
         Ok(())
     }
 
@@ -174,11 +134,7 @@ impl Reader<'_> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(Content::List(items)) => items.push(node),
-            Some(Content::Table {
-                entries,
-                names,
-                key,
-            }) => match key.take() {
+            Some(Content::Table { entries, names, key }) => match key.take() {
                 Some(key) => entries.push((key, node)),
                 None => {
                     let name = match node.value {
@@ -196,10 +152,7 @@ impl Reader<'_> {
                         let place = self.source.place(&node.span);
                         return Err(ConfigError::Twice { name, place });
                     }
-                    *key = Some(Key {
-                        name,
-                        span: node.span,
-                    });
+                    *key = Some(Key { name, span: node.span });
                 }
             },
         }
@@ -221,11 +174,7 @@ impl Reader<'_> {
     }
 
     fn error(&self, span: &Range<usize>, reason: String) -> ConfigError {
-        ConfigError::Syntax {
-            format: "YAML",
-            reason,
-            place: self.source.place(span),
-        }
+        ConfigError::Syntax { format: "YAML", reason, place: self.source.place(span) }
     }
 
     fn scan_error(&self, error: &ScanError) -> ConfigError {
@@ -251,12 +200,8 @@ struct ByteOffsets {
 
 impl ByteOffsets {
     fn new(text: &str) -> Self {
-        let offsets =
-            (!text.is_ascii()).then(|| text.char_indices().map(|(offset, _)| offset).collect());
-        ByteOffsets {
-            offsets,
-            length: text.len(),
-        }
+        let offsets = (!text.is_ascii()).then(|| text.char_indices().map(|(offset, _)| offset).collect());
+        ByteOffsets { offsets, length: text.len() }
     }
 
     fn offset(&self, marker: Marker) -> usize {

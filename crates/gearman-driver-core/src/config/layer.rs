@@ -28,11 +28,7 @@ pub struct JobOverride {
 
 impl JobOverride {
     /// Refuses a minimum above the maximum; `place` says where, given the origin of the maximum.
-    pub(super) fn check(
-        &self,
-        job: &str,
-        place: impl FnOnce(&Origin) -> Box<Place>,
-    ) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, job: &str, place: impl FnOnce(&Origin) -> Box<Place>) -> Result<(), ConfigError> {
         match (&self.min_processes, &self.max_processes) {
             (Some(min), Some(max)) if min.value > max.value => Err(ConfigError::MinOverMax {
                 job: job.to_owned(),
@@ -76,17 +72,11 @@ impl Layer {
     ///
     /// # Errors
     /// As [`Layer::set`]; the first text that is wrong, for a list.
-    pub fn set_list(
-        &mut self,
-        name: &str,
-        texts: &[&str],
-        origin: Origin,
-    ) -> Result<(), ConfigError> {
+    pub fn set_list(&mut self, name: &str, texts: &[&str], origin: Origin) -> Result<(), ConfigError> {
         let spec = find_option(name).ok_or_else(|| ConfigError::Unknown {
             what: "option",
             name: name.to_owned(),
-            suggestion: suggest::nearest(name, OPTIONS.iter().map(|spec| spec.name))
-                .map(str::to_owned),
+            suggestion: suggest::nearest(name, OPTIONS.iter().map(|spec| spec.name)).map(str::to_owned),
             place: origin.clone().into(),
         })?;
         match spec.support {
@@ -98,31 +88,14 @@ impl Layer {
     }
 
     /// Sets an option of a worker's constructor; `worker` is a type path or `GLOBAL`.
-    pub fn set_worker_option(
-        &mut self,
-        worker: &str,
-        key: &str,
-        value: serde_json::Value,
-        origin: Origin,
-    ) {
-        self.worker_options
-            .entry(worker.to_owned())
-            .or_default()
-            .insert(key.to_owned(), Sourced::new(value, origin));
+    pub fn set_worker_option(&mut self, worker: &str, key: &str, value: serde_json::Value, origin: Origin) {
+        self.worker_options.entry(worker.to_owned()).or_default().insert(key.to_owned(), Sourced::new(value, origin));
     }
 
     /// Sets bounds of a job; `job` is a type path `::` method or process group. What `attributes` leaves
     /// open stays as it is.
-    pub fn set_runtime_attributes(
-        &mut self,
-        job: &str,
-        attributes: RuntimeAttributes,
-        origin: &Origin,
-    ) {
-        let entry = self
-            .job_runtime_attributes
-            .entry(job.to_owned())
-            .or_default();
+    pub fn set_runtime_attributes(&mut self, job: &str, attributes: RuntimeAttributes, origin: &Origin) {
+        let entry = self.job_runtime_attributes.entry(job.to_owned()).or_default();
         let sourced = |number| Sourced::new(number, origin.clone());
         if let Some(min) = attributes.min_processes {
             entry.min_processes = Some(sourced(min));
@@ -152,17 +125,11 @@ impl Layer {
 
 /// The refusal of an option that is known and not there yet.
 pub(super) fn not_yet(spec: &OptionSpec) -> ValueError {
-    let kind = if spec.takes == Takes::Flag {
-        "flag"
-    } else {
-        "option"
-    };
+    let kind = if spec.takes == Takes::Flag { "flag" } else { "option" };
     let help = spec.help.trim_end_matches('.');
     let (first, rest) = help.split_at(help.chars().next().map_or(0, char::len_utf8));
     let help = format!("{}{rest}", first.to_lowercase());
-    ValueError::NotYet {
-        reason: format!("a later release has this {kind} ({help})"),
-    }
+    ValueError::NotYet { reason: format!("a later release has this {kind} ({help})") }
 }
 
 impl OptionSpec {
@@ -173,9 +140,7 @@ impl OptionSpec {
     /// The reason, and how to mend it where there is something to say.
     pub fn check(&self, text: &str) -> Result<(), String> {
         let result = match self.support {
-            Support::Ready { texts: set, .. } => {
-                set(&mut Layer::new(), &[text], Origin::CommandLine)
-            }
+            Support::Ready { texts: set, .. } => set(&mut Layer::new(), &[text], Origin::CommandLine),
             Support::NotYet => Err(not_yet(self)),
         };
         result.map_err(|error| error.to_string())

@@ -68,10 +68,7 @@ impl Node {
             Value::Float(value) => (*value).into(),
             Value::String(text) | Value::Datetime(text) => text.as_str().into(),
             Value::List(items) => items.iter().map(Node::to_json).collect(),
-            Value::Table(entries) => entries
-                .iter()
-                .map(|(key, node)| (key.name.clone(), node.to_json()))
-                .collect(),
+            Value::Table(entries) => entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect(),
         }
     }
 }
@@ -87,18 +84,9 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn new(path: &Path, text: &str) -> Self {
         let line_starts = std::iter::once(0)
-            .chain(
-                text.bytes()
-                    .enumerate()
-                    .filter(|(_, byte)| *byte == b'\n')
-                    .map(|(at, _)| at + 1),
-            )
+            .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
             .collect();
-        Source {
-            path: path.to_owned(),
-            text: text.into(),
-            line_starts,
-        }
+        Source { path: path.to_owned(), text: text.into(), line_starts }
     }
 
     pub(super) fn name(&self) -> String {
@@ -110,25 +98,14 @@ impl Source {
     }
 
     pub(super) fn origin(&self, span: &Range<usize>) -> Origin {
-        let line = self
-            .line_starts
-            .partition_point(|start| *start <= span.start);
-        Origin::File {
-            path: self.path.clone(),
-            line,
-        }
+        let line = self.line_starts.partition_point(|start| *start <= span.start);
+        Origin::File { path: self.path.clone(), line }
     }
 
     pub(super) fn place(&self, span: &Range<usize>) -> Box<Place> {
         let end = span.end.min(self.text.len());
-        let label = Label {
-            source_name: self.name(),
-            source_text: Arc::clone(&self.text),
-            range: span.start.min(end)..end,
-        };
-        Box::new(Place {
-            origin: self.origin(span),
-            label: Some(label),
-        })
+        let label =
+            Label { source_name: self.name(), source_text: Arc::clone(&self.text), range: span.start.min(end)..end };
+        Box::new(Place { origin: self.origin(span), label: Some(label) })
     }
 }

@@ -2,8 +2,7 @@
 //! line and the documentation follow from it.
 
 use super::codec::{
-    Codec, ConsoleHost, File, LayoutPattern, LevelName, Names, Paths, Policy, Port, Seconds,
-    Servers, ValueError,
+    Codec, ConsoleHost, File, LayoutPattern, LevelName, Names, Paths, Policy, Port, Seconds, Servers, ValueError,
 };
 use super::layer::{JobOverrides, WorkerOptions};
 use super::node::Node;
@@ -67,11 +66,7 @@ impl OptionSpec {
 
     /// The environment variable that sets it.
     pub fn environment(&self) -> String {
-        format!(
-            "{}{}",
-            super::ENVIRONMENT_PREFIX,
-            self.name.to_ascii_uppercase()
-        )
+        format!("{}{}", super::ENVIRONMENT_PREFIX, self.name.to_ascii_uppercase())
     }
 }
 

@@ -81,10 +81,7 @@ impl Layer {
     /// # Errors
     /// [`ConfigError::MinOverMax`] where bounds of one job come from different layers and don't fit.
     pub fn merge(layers: impl IntoIterator<Item = Layer>) -> Result<Config, ConfigError> {
-        let merged = layers
-            .into_iter()
-            .fold(Layer::new(), Layer::over)
-            .over(Layer::defaults());
+        let merged = layers.into_iter().fold(Layer::new(), Layer::over).over(Layer::defaults());
         merged.resolve()
     }
 
@@ -103,9 +100,7 @@ impl Layer {
             .worker_options
             .into_iter()
             .map(|(worker, options)| {
-                let options = options
-                    .into_iter()
-                    .map(|(key, sourced)| (key, sourced.value));
+                let options = options.into_iter().map(|(key, sourced)| (key, sourced.value));
                 (worker, options.collect())
             })
             .collect();
@@ -129,26 +124,17 @@ impl Layer {
     }
 
     fn origins(&self) -> BTreeMap<String, Origin> {
-        let mut origins: BTreeMap<String, Origin> = self
-            .option_origins()
-            .into_iter()
-            .map(|(name, origin)| (name.to_owned(), origin))
-            .collect();
+        let mut origins: BTreeMap<String, Origin> =
+            self.option_origins().into_iter().map(|(name, origin)| (name.to_owned(), origin)).collect();
         for (worker, options) in &self.worker_options {
             if let Some(sourced) = options.values().next() {
                 origins.insert(format!("worker_options.{worker}"), sourced.origin.clone());
             }
         }
         for (job, bounds) in &self.job_runtime_attributes {
-            let bound = bounds
-                .min_processes
-                .as_ref()
-                .or(bounds.max_processes.as_ref());
+            let bound = bounds.min_processes.as_ref().or(bounds.max_processes.as_ref());
             if let Some(sourced) = bound {
-                origins.insert(
-                    format!("job_runtime_attributes.{job}"),
-                    sourced.origin.clone(),
-                );
+                origins.insert(format!("job_runtime_attributes.{job}"), sourced.origin.clone());
             }
         }
         origins

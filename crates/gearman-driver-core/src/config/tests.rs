@@ -23,9 +23,7 @@ fn yaml(text: &str) -> Layer {
 }
 
 fn environment(variables: &[(&str, &str)]) -> Result<Layer, ConfigError> {
-    let variables = variables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Layer::from_environment(variables)
 }
 
@@ -37,18 +35,10 @@ fn set(name: &str, text: &str, origin: Origin) -> Layer {
 
 /// The one line, the help, and the text that is underlined.
 fn report(error: &ConfigError) -> String {
-    let help = error
-        .help()
-        .map(|help| format!("\nhelp: {help}"))
-        .unwrap_or_default();
-    let marked = error
-        .label()
-        .map(|label| format!("\nmarked: {}", &label.source_text[label.range.clone()]))
-        .unwrap_or_default();
-    assert_eq!(
-        error.to_string(),
-        format!("{}, {}", error.message(), error.place())
-    );
+    let help = error.help().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    let marked =
+        error.label().map(|label| format!("\nmarked: {}", &label.source_text[label.range.clone()])).unwrap_or_default();
+    assert_eq!(error.to_string(), format!("{}, {}", error.message(), error.place()));
     format!("{error}{help}{marked}")
 }
 
@@ -59,10 +49,7 @@ fn refused(name: &str, text: &str) -> String {
 #[test]
 fn without_anything_the_originals_defaults() {
     let config = Layer::merge([]).unwrap();
-    assert_eq!(
-        config.server,
-        Sourced::new("localhost:4730".to_owned(), Origin::Default)
-    );
+    assert_eq!(config.server, Sourced::new("localhost:4730".to_owned(), Origin::Default));
     assert_eq!(config.console_port, 47300);
     assert_eq!(config.console_host, "127.0.0.1");
     assert_eq!(config.interval, Duration::from_secs(5));
@@ -79,22 +66,9 @@ fn without_anything_the_originals_defaults() {
 #[test]
 fn the_registry_is_consistent() {
     for spec in OPTIONS {
-        assert!(
-            spec.help.ends_with('.') && !spec.help.contains('\n'),
-            "{}",
-            spec.name
-        );
-        assert_eq!(
-            find_option(&spec.dashed()).map(|found| found.name),
-            Some(spec.name)
-        );
-        assert_eq!(
-            OPTIONS
-                .iter()
-                .filter(|other| other.name == spec.name)
-                .count(),
-            1
-        );
+        assert!(spec.help.ends_with('.') && !spec.help.contains('\n'), "{}", spec.name);
+        assert_eq!(find_option(&spec.dashed()).map(|found| found.name), Some(spec.name));
+        assert_eq!(OPTIONS.iter().filter(|other| other.name == spec.name).count(), 1);
         if let (Some(default), true) = (spec.default, spec.is_ready()) {
             spec.check(default).unwrap();
         }
@@ -136,10 +110,7 @@ fn an_option_that_is_not_ready_is_refused_everywhere() {
 fn a_flag_that_is_off_asks_for_nothing() {
     assert_eq!(yaml("daemonize: 0"), Layer::new());
     assert_eq!(toml("daemonize = false"), Layer::new());
-    assert_eq!(
-        environment(&[("GEARMAN_DRIVER_DAEMONIZE", "0")]),
-        Ok(Layer::new())
-    );
+    assert_eq!(environment(&[("GEARMAN_DRIVER_DAEMONIZE", "0")]), Ok(Layer::new()));
 }
 
 #[test]
@@ -190,17 +161,11 @@ job_runtime_attributes:
     );
     assert_eq!(
         a.job_runtime_attributes["my_app::workers::Image::scale"],
-        RuntimeAttributes {
-            min_processes: Some(2),
-            max_processes: Some(5)
-        }
+        RuntimeAttributes { min_processes: Some(2), max_processes: Some(5) }
     );
     assert_eq!(a.worker_options, b.worker_options);
     assert_eq!(a.job_runtime_attributes, b.job_runtime_attributes);
-    assert_eq!(
-        (a.server.value, a.namespaces, a.interval),
-        (b.server.value, b.namespaces, b.interval)
-    );
+    assert_eq!((a.server.value, a.namespaces, a.interval), (b.server.value, b.namespaces, b.interval));
 }
 
 #[test]
@@ -230,13 +195,7 @@ job_runtime_attributes:
     assert_eq!(config.logfile, Path::new("-"));
     assert_eq!(config.lib, [Path::new("./lib")]);
     let group = config.job_runtime_attributes["My::Workers::One::group"];
-    assert_eq!(
-        group,
-        RuntimeAttributes {
-            min_processes: Some(0),
-            max_processes: None
-        }
-    );
+    assert_eq!(group, RuntimeAttributes { min_processes: Some(0), max_processes: None });
 }
 
 #[test]
@@ -247,18 +206,10 @@ fn servers_may_be_a_list_in_files() {
 
 #[test]
 fn an_empty_file_says_nothing() {
-    for (name, text) in [
-        ("a.toml", ""),
-        ("a.yaml", ""),
-        ("a.yml", "---\n"),
-        ("a.yaml", "# nothing\n"),
-    ] {
+    for (name, text) in [("a.toml", ""), ("a.yaml", ""), ("a.yml", "---\n"), ("a.yaml", "# nothing\n")] {
         assert_eq!(file(name, text), Ok(Layer::new()), "{name} {text:?}");
     }
-    assert_eq!(
-        yaml("worker_options:\njob_runtime_attributes:\n"),
-        Layer::new()
-    );
+    assert_eq!(yaml("worker_options:\njob_runtime_attributes:\n"), Layer::new());
 }
 
 #[test]
@@ -272,32 +223,20 @@ fn the_environment_is_read() {
     ])
     .unwrap();
     let origin = |name: &str| Origin::Environment(format!("GEARMAN_DRIVER_{name}"));
-    assert_eq!(
-        layer.console_port,
-        Some(Sourced::new(0, origin("CONSOLE_PORT")))
-    );
+    assert_eq!(layer.console_port, Some(Sourced::new(0, origin("CONSOLE_PORT"))));
     let namespaces = vec!["a::b".to_owned(), "c".to_owned()];
-    assert_eq!(
-        layer.namespaces,
-        Some(Sourced::new(namespaces, origin("NAMESPACES")))
-    );
+    assert_eq!(layer.namespaces, Some(Sourced::new(namespaces, origin("NAMESPACES"))));
     assert_eq!(layer.lib, Some(Sourced::new(Vec::new(), origin("LIB"))));
 }
 
 #[test]
 fn the_higher_layer_wins() {
     let command_line = set("interval", "1", Origin::CommandLine);
-    let environment = environment(&[
-        ("GEARMAN_DRIVER_INTERVAL", "2"),
-        ("GEARMAN_DRIVER_NAMESPACES", "from::environment"),
-    ])
-    .unwrap();
-    let config_file =
-        toml("\ninterval = 3\nnamespaces = ['a', 'b']\nloglevel = 'debug'\nlogfile = 'f.log'");
+    let environment =
+        environment(&[("GEARMAN_DRIVER_INTERVAL", "2"), ("GEARMAN_DRIVER_NAMESPACES", "from::environment")]).unwrap();
+    let config_file = toml("\ninterval = 3\nnamespaces = ['a', 'b']\nloglevel = 'debug'\nlogfile = 'f.log'");
     let mut builder = set("loglevel", "ERROR", Origin::Builder);
-    builder
-        .set("shutdown_timeout", "3s", Origin::Builder)
-        .unwrap();
+    builder.set("shutdown_timeout", "3s", Origin::Builder).unwrap();
 
     let config = Layer::merge([command_line, environment, config_file, builder]).unwrap();
 
@@ -322,10 +261,7 @@ fn worker_options_and_job_attributes_merge_by_key() {
     );
     let mut builder = Layer::new();
     builder.set_worker_option("GLOBAL", "w", 0.into(), Origin::Builder);
-    let bounds = RuntimeAttributes {
-        min_processes: None,
-        max_processes: Some(7),
-    };
+    let bounds = RuntimeAttributes { min_processes: None, max_processes: Some(7) };
     builder.set_runtime_attributes("C", bounds, &Origin::Builder);
 
     let config = Layer::merge([later, earlier, builder]).unwrap();
@@ -336,30 +272,17 @@ fn worker_options_and_job_attributes_merge_by_key() {
     );
     assert_eq!(
         config.job_runtime_attributes["A"],
-        RuntimeAttributes {
-            min_processes: Some(2),
-            max_processes: Some(4)
-        }
+        RuntimeAttributes { min_processes: Some(2), max_processes: Some(4) }
     );
     assert_eq!(config.job_runtime_attributes["C"], bounds);
-    assert_eq!(
-        config.origin("worker_options.B").to_string(),
-        "at drivers.toml:2"
-    );
-    assert_eq!(
-        config.origin("job_runtime_attributes.A").to_string(),
-        "at drivers.toml:2"
-    );
+    assert_eq!(config.origin("worker_options.B").to_string(), "at drivers.toml:2");
+    assert_eq!(config.origin("job_runtime_attributes.A").to_string(), "at drivers.toml:2");
 }
 
 #[test]
 fn min_over_max_across_layers() {
     let later = toml("job_runtime_attributes.resize.min_processes = 5");
-    let earlier = file(
-        "base.toml",
-        "\njob_runtime_attributes.resize.max_processes = 2",
-    )
-    .unwrap();
+    let earlier = file("base.toml", "\njob_runtime_attributes.resize.max_processes = 2").unwrap();
     let error = Layer::merge([later, earlier]).unwrap_err();
     insta::assert_snapshot!(report(&error), @"job `resize`: max_processes (2) is below min_processes (5), at base.toml:2");
 }
@@ -367,10 +290,7 @@ fn min_over_max_across_layers() {
 #[test]
 fn aliases_are_values() {
     let layer = yaml("worker_options:\n  A: &shared {x: 1}\n  B: *shared\n");
-    assert_eq!(
-        layer.worker_options["A"]["x"].value,
-        layer.worker_options["B"]["x"].value
-    );
+    assert_eq!(layer.worker_options["A"]["x"].value, layer.worker_options["B"]["x"].value);
 }
 
 proptest! {

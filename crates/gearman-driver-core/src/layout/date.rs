@@ -23,15 +23,7 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// A letter repeated more often than this is a slip; it also bounds the padding.
 const MAX_REPEAT: usize = 9;
@@ -116,13 +108,11 @@ pub(super) fn parse(format: &str) -> Result<Vec<Part>, DateError> {
             while rest.next_if(|(_, letter)| *letter == next).is_some() {
                 end += 1;
             }
-            let letter = letter(next)
-                .filter(|_| end - at <= MAX_REPEAT)
-                .ok_or_else(|| DateError {
-                    at: at..end,
-                    problem: format!("`{}` is no date letter", &format[at..end]),
-                    help: "known are y M d H h k K m s S E D a Z z e, and text in single quotes",
-                })?;
+            let letter = letter(next).filter(|_| end - at <= MAX_REPEAT).ok_or_else(|| DateError {
+                at: at..end,
+                problem: format!("`{}` is no date letter", &format[at..end]),
+                help: "known are y M d H h k K m s S E D a Z z e, and text in single quotes",
+            })?;
             parts.push(Part::Letter(letter, end - at));
         } else {
             literal(&mut parts, next.encode_utf8(&mut [0; 4]));
@@ -176,12 +166,7 @@ fn render_letter(letter: Letter, count: usize, time: &ZonedDateTime, out: &mut S
         Letter::Year if count == 2 => i64::from(time.year().rem_euclid(100)),
         Letter::Year => i64::from(time.year()),
         Letter::Month if count >= 3 => {
-            return name(
-                &MONTHS,
-                usize::from(time.month().unsigned_abs()),
-                count,
-                out,
-            );
+            return name(&MONTHS, usize::from(time.month().unsigned_abs()), count, out);
         }
         Letter::Month => i64::from(time.month()),
         Letter::Day => i64::from(time.day()),
@@ -224,13 +209,6 @@ fn render_letter(letter: Letter, count: usize, time: &ZonedDateTime, out: &mut S
 
 /// The name of month or day `number` (from 1): three letters of it, or with four letters or more all of it.
 fn name(names: &[&str], number: usize, count: usize, out: &mut String) {
-    let name = names
-        .get(number.wrapping_sub(1))
-        .copied()
-        .unwrap_or_default();
-    out.push_str(if count >= 4 {
-        name
-    } else {
-        &name[..name.len().min(3)]
-    });
+    let name = names.get(number.wrapping_sub(1)).copied().unwrap_or_default();
+    out.push_str(if count >= 4 { name } else { &name[..name.len().min(3)] });
 }

@@ -11,12 +11,7 @@ const MAX_WIDTH: usize = 1024;
 const KNOWN: &str = "known are %d %p %m %c %P %H %r %n and %%";
 
 pub(super) fn pieces(pattern: &str) -> Result<Vec<Piece>, LayoutError> {
-    let mut parser = Parser {
-        pattern,
-        at: 0,
-        pieces: Vec::new(),
-        literal: String::new(),
-    };
+    let mut parser = Parser { pattern, at: 0, pieces: Vec::new(), literal: String::new() };
     while let Some(next) = parser.next() {
         if next == '%' {
             parser.field()?;
@@ -49,18 +44,12 @@ impl Parser<'_> {
 
     fn end_literal(&mut self) {
         if !self.literal.is_empty() {
-            self.pieces
-                .push(Piece::Literal(std::mem::take(&mut self.literal)));
+            self.pieces.push(Piece::Literal(std::mem::take(&mut self.literal)));
         }
     }
 
     fn error(&self, at: Range<usize>, problem: String, help: Option<&str>) -> LayoutError {
-        LayoutError {
-            pattern: self.pattern.to_owned(),
-            at,
-            problem,
-            help: help.map(str::to_owned),
-        }
+        LayoutError { pattern: self.pattern.to_owned(), at, problem, help: help.map(str::to_owned) }
     }
 
     /// What follows a `%`, which is already read.
@@ -86,12 +75,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn letter(
-        &self,
-        letter: char,
-        at: Range<usize>,
-        argument: Option<Range<usize>>,
-    ) -> Result<Field, LayoutError> {
+    fn letter(&self, letter: char, at: Range<usize>, argument: Option<Range<usize>>) -> Result<Field, LayoutError> {
         let text = argument.clone().map(|range| &self.pattern[range]);
         let field = match (letter, text) {
             ('d', None) => Field::Date(date::default_format()),
@@ -131,19 +115,12 @@ impl Parser<'_> {
             ('C' | 'F' | 'l' | 'L' | 'M' | 'R' | 'T' | 'x' | 'X', _) => {
                 return Err(self.error(
                     at,
-                    format!(
-                        "Log4perl's `%{letter}` ({}) is not supported",
-                        foreign(letter)
-                    ),
+                    format!("Log4perl's `%{letter}` ({}) is not supported", foreign(letter)),
                     Some(KNOWN),
                 ));
             }
             (letter, _) => {
-                return Err(self.error(
-                    at,
-                    format!("`%{letter}` is no letter of a log layout"),
-                    Some(KNOWN),
-                ));
+                return Err(self.error(at, format!("`%{letter}` is no letter of a log layout"), Some(KNOWN)));
             }
         };
         Ok(field)
@@ -173,20 +150,14 @@ impl Parser<'_> {
 
     fn number(&mut self, start: usize) -> Result<Option<usize>, LayoutError> {
         let rest = &self.pattern[self.at..];
-        let length = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         if length == 0 {
             return Ok(None);
         }
         self.at += length;
         match rest[..length].parse::<usize>() {
             Ok(number) if number <= MAX_WIDTH => Ok(Some(number)),
-            _ => Err(self.error(
-                start..self.at,
-                format!("the width {} is over {MAX_WIDTH}", &rest[..length]),
-                None,
-            )),
+            _ => Err(self.error(start..self.at, format!("the width {} is over {MAX_WIDTH}", &rest[..length]), None)),
         }
     }
 

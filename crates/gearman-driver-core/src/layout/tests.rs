@@ -14,9 +14,7 @@ fn rendered(pattern: &str) -> String {
 
 fn record(message: &str) -> Record<'_> {
     Record {
-        time: "2010-01-29T20:37:17.045678901+01:00[Europe/Berlin]"
-            .parse()
-            .unwrap(),
+        time: "2010-01-29T20:37:17.045678901+01:00[Europe/Berlin]".parse().unwrap(),
         level: Level::Info,
         category: "gearman::driver::Observer",
         message,
@@ -28,19 +26,13 @@ fn record(message: &str) -> Record<'_> {
 
 fn refused(pattern: &str) -> String {
     let error = Layout::parse(pattern).unwrap_err();
-    let help = error
-        .help()
-        .map(|help| format!("\nhelp: {help}"))
-        .unwrap_or_default();
+    let help = error.help().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
     format!("{error}\n{}{help}", error.caret())
 }
 
 #[test]
 fn the_default_is_the_originals() {
-    assert_eq!(
-        rendered(DEFAULT_PATTERN),
-        "[2010/01/29 20:37:17] INFO Process started\n"
-    );
+    assert_eq!(rendered(DEFAULT_PATTERN), "[2010/01/29 20:37:17] INFO Process started\n");
     assert_eq!(Layout::default().pattern(), DEFAULT_PATTERN);
 }
 
@@ -65,9 +57,7 @@ fn widths_pad_and_cut() {
 #[test]
 fn widths_count_characters() {
     let mut out = String::new();
-    Layout::parse("[%-6.4m]")
-        .unwrap()
-        .render(&record("äöüßx"), &mut out);
+    Layout::parse("[%-6.4m]").unwrap().render(&record("äöüßx"), &mut out);
     assert_eq!(out, "[äöüß  ]");
 }
 
@@ -82,9 +72,7 @@ fn category_parts() {
 #[test]
 fn chomp_takes_the_newline_away() {
     let mut out = String::new();
-    Layout::parse("%m{chomp}|%m|")
-        .unwrap()
-        .render(&record("line\n"), &mut out);
+    Layout::parse("%m{chomp}|%m|").unwrap().render(&record("line\n"), &mut out);
     assert_eq!(out, "line|line\n|");
 }
 
@@ -97,10 +85,7 @@ fn date_formats() {
     assert_eq!(rendered("%d{APACHE}"), "[Fri Jan 29 20:37:17 2010]");
     assert_eq!(rendered("%d{yy-M-d h:m:s a}"), "10-1-29 8:37:17 PM");
     assert_eq!(rendered("%d{EEEE MMMM D k K}"), "Friday January 29 20 8");
-    assert_eq!(
-        rendered("%d{yyyy-MM-dd'T'HH:mm:ssZ z}"),
-        "2010-01-29T20:37:17+0100 CET"
-    );
+    assert_eq!(rendered("%d{yyyy-MM-dd'T'HH:mm:ssZ z}"), "2010-01-29T20:37:17+0100 CET");
     assert_eq!(rendered("%d{h 'o''clock'}"), "8 oclock");
     assert_eq!(rendered("%d{h''}"), "8'");
     assert_eq!(rendered("%d{e}"), "1264793837");
@@ -111,13 +96,8 @@ fn date_formats() {
 fn midnight_and_noon_on_the_twelve_hour_clock() {
     let hours = |time: &str| {
         let mut out = String::new();
-        let record = Record {
-            time: time.parse().unwrap(),
-            ..record("")
-        };
-        Layout::parse("%d{h K k H a}")
-            .unwrap()
-            .render(&record, &mut out);
+        let record = Record { time: time.parse().unwrap(), ..record("") };
+        Layout::parse("%d{h K k H a}").unwrap().render(&record, &mut out);
         out
     };
     assert_eq!(hours("2010-01-29T00:00:00[UTC]"), "12 0 24 0 AM");

@@ -21,9 +21,7 @@ impl Backoff {
     /// Counts a failure, and holds back what comes next. Returns for how long; zero for the first failure.
     pub(super) fn failed(&mut self, now: Time, jitter: &mut Jitter) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        let delay = jitter
-            .spread(nominal_delay(self.failures))
-            .min(LONGEST_DELAY);
+        let delay = jitter.spread(nominal_delay(self.failures)).min(LONGEST_DELAY);
         self.held_until = now + delay;
         delay
     }
@@ -57,9 +55,7 @@ impl Backoff {
 fn nominal_delay(failures: u32) -> Duration {
     match failures {
         0 | 1 => Duration::ZERO,
-        more => FIRST_DELAY
-            .saturating_mul(1 << (more - 2).min(5))
-            .min(LONGEST_DELAY),
+        more => FIRST_DELAY.saturating_mul(1 << (more - 2).min(5)).min(LONGEST_DELAY),
     }
 }
 
@@ -95,15 +91,10 @@ mod tests {
     fn at_once_then_one_second_doubling_to_thirty() {
         let mut backoff = Backoff::default();
         let mut jitter = Jitter::new(7);
-        let delays: Vec<Duration> = (0..9)
-            .map(|_| backoff.failed(Time::START, &mut jitter))
-            .collect();
+        let delays: Vec<Duration> = (0..9).map(|_| backoff.failed(Time::START, &mut jitter)).collect();
         for (delay, nominal) in delays.iter().zip([0, 1, 2, 4, 8, 16, 30, 30, 30]) {
             let nominal = Duration::from_secs(nominal);
-            assert!(
-                (nominal..=nominal.mul_f64(1.1)).contains(delay),
-                "{delay:?} for {nominal:?}"
-            );
+            assert!((nominal..=nominal.mul_f64(1.1)).contains(delay), "{delay:?} for {nominal:?}");
             assert!(*delay <= LONGEST_DELAY);
         }
         assert!(backoff.is_failing());

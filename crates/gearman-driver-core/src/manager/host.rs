@@ -77,10 +77,7 @@ impl Hosts {
         self.next += 1;
         let host = HostId(self.next);
         self.state = State::Starting { host };
-        out.push(Effect::StartHost {
-            host,
-            generation: self.generation.unwrap_or(FIRST_GENERATION),
-        });
+        out.push(Effect::StartHost { host, generation: self.generation.unwrap_or(FIRST_GENERATION) });
     }
 
     fn start_again(&mut self, now: Time, jitter: &mut Jitter, out: &mut Vec<Effect>) {
@@ -124,10 +121,7 @@ impl Manager {
         if self.phase != Phase::Running {
             return;
         }
-        let declared: BTreeSet<String> = declarations
-            .iter()
-            .map(|declaration| declaration.name.clone())
-            .collect();
+        let declared: BTreeSet<String> = declarations.iter().map(|declaration| declaration.name.clone()).collect();
         for declaration in declarations {
             let name = declaration.name.clone();
             if let Some(job) = self.jobs.get_mut(&name) {
@@ -141,9 +135,7 @@ impl Manager {
         }
         for (name, job) in &mut self.jobs {
             if !declared.contains(name) && !job.is_retired() {
-                let message = format!(
-                    "The worker code no longer has the job {name}: its processes are stopped"
-                );
+                let message = format!("The worker code no longer has the job {name}: its processes are stopped");
                 out.push(log(Level::Warn, message));
                 job.retire();
             }
@@ -152,13 +144,7 @@ impl Manager {
         self.drop_retired();
     }
 
-    pub(super) fn host_failed(
-        &mut self,
-        host: HostId,
-        error: String,
-        now: Time,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn host_failed(&mut self, host: HostId, error: String, now: Time, out: &mut Vec<Effect>) {
         if self.hosts.state != (State::Starting { host }) {
             return;
         }
@@ -168,16 +154,10 @@ impl Manager {
         }
         if self.hosts.generation.is_none() {
             self.phase = Phase::Ended;
-            out.push(Effect::Exit {
-                code: 1,
-                message: Some(error),
-            });
+            out.push(Effect::Exit { code: 1, message: Some(error) });
             return;
         }
-        out.push(log(
-            Level::Error,
-            format!("The host could not be started: {error}"),
-        ));
+        out.push(log(Level::Error, format!("The host could not be started: {error}")));
         self.hosts.start_again(now, &mut self.jitter, out);
     }
 
@@ -205,8 +185,7 @@ impl Manager {
             );
             out.push(log(level, message));
         }
-        let adopted_ids: BTreeSet<ProcessId> =
-            adopted.iter().map(|&(process, _)| process).collect();
+        let adopted_ids: BTreeSet<ProcessId> = adopted.iter().map(|&(process, _)| process).collect();
         for (process, pid) in adopted {
             if let Some(job) = self.owner(process) {
                 job.spawned(process, pid, now, out);
@@ -238,13 +217,7 @@ impl Manager {
         self.drop_retired();
     }
 
-    fn lost(
-        &mut self,
-        process: ProcessId,
-        final_activity: Option<Activity>,
-        now: Time,
-        out: &mut Vec<Effect>,
-    ) {
+    fn lost(&mut self, process: ProcessId, final_activity: Option<Activity>, now: Time, out: &mut Vec<Effect>) {
         if let Some(job) = self.owner(process) {
             job.lost(process, final_activity, now, out);
         }

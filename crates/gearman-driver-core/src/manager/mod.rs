@@ -117,10 +117,7 @@ impl Manager {
         if self.phase != Phase::Running {
             return self.shutdown_deadline();
         }
-        let jobs = self
-            .jobs
-            .values()
-            .filter_map(|job| job.next_deadline(self.now));
+        let jobs = self.jobs.values().filter_map(|job| job.next_deadline(self.now));
         self.hosts.next_deadline().into_iter().chain(jobs).min()
     }
 
@@ -141,18 +138,9 @@ impl Manager {
             Event::Order { id, order } => self.order(id, order, now, out),
             _ if self.phase == Phase::Ended => {}
             Event::Started => self.start_first_host(out),
-            Event::HostReady {
-                host,
-                generation,
-                jobs,
-            } => self.host_ready(host, generation, jobs, now, out),
+            Event::HostReady { host, generation, jobs } => self.host_ready(host, generation, jobs, now, out),
             Event::HostFailed { host, error } => self.host_failed(host, error, now, out),
-            Event::HostGone {
-                host,
-                status,
-                adopted,
-                ended,
-            } => {
+            Event::HostGone { host, status, adopted, ended } => {
                 self.host_gone(host, status, adopted, ended, now, out);
             }
             Event::Spawned { process, pid } => {
@@ -161,11 +149,7 @@ impl Manager {
                 }
             }
             Event::SpawnFailed { process, error } => self.spawn_failed(process, &error, now, out),
-            Event::Exited {
-                process,
-                status,
-                final_activity,
-            } => {
+            Event::Exited { process, status, final_activity } => {
                 self.exited(process, status, final_activity, now, out);
             }
             Event::Observed { processes } => {
@@ -175,10 +159,7 @@ impl Manager {
                     }
                 }
             }
-            Event::Looked {
-                functions,
-                complete,
-            } => self.looked(&functions, complete, now, out),
+            Event::Looked { functions, complete } => self.looked(&functions, complete, now, out),
             Event::Signal(signal) => self.signal(signal, now, out),
             Event::Tick => {}
         }
@@ -228,28 +209,16 @@ impl Manager {
         if self.phase != Phase::Running || self.hosts.generation.is_none() {
             return;
         }
-        let Settings {
-            policy,
-            max_idle_time,
-            ..
-        } = self.settings;
+        let Settings { policy, max_idle_time, .. } = self.settings;
         for job in self.jobs.values_mut().filter(|job| !job.is_retired()) {
             job.look(functions, complete, max_idle_time, policy, now);
         }
         self.balance_all(now, out);
-        let ours: BTreeSet<&str> = self
-            .jobs
-            .values()
-            .filter(|job| !job.is_retired())
-            .flat_map(Job::functions)
-            .map(String::as_str)
-            .collect();
+        let ours: BTreeSet<&str> =
+            self.jobs.values().filter(|job| !job.is_retired()).flat_map(Job::functions).map(String::as_str).collect();
         for (function, &status) in functions {
             if status.queue > 0 && !ours.contains(function.as_str()) {
-                out.push(Effect::UnknownJob {
-                    function: function.clone(),
-                    status,
-                });
+                out.push(Effect::UnknownJob { function: function.clone(), status });
             }
         }
     }
@@ -261,10 +230,7 @@ impl Manager {
             return;
         }
         self.start_due_host(now, out);
-        let mut nursery = Nursery {
-            host: self.hosts.ready(),
-            next: &mut self.next_process,
-        };
+        let mut nursery = Nursery { host: self.hosts.ready(), next: &mut self.next_process };
         for job in self.jobs.values_mut() {
             if job.pass_time(now) {
                 job.balance(now, &mut nursery, out);
@@ -273,20 +239,14 @@ impl Manager {
     }
 
     fn balance(&mut self, job: &str, now: Time, out: &mut Vec<Effect>) {
-        let mut nursery = Nursery {
-            host: self.hosts.ready(),
-            next: &mut self.next_process,
-        };
+        let mut nursery = Nursery { host: self.hosts.ready(), next: &mut self.next_process };
         if let Some(job) = self.jobs.get_mut(job) {
             job.balance(now, &mut nursery, out);
         }
     }
 
     fn balance_all(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let mut nursery = Nursery {
-            host: self.hosts.ready(),
-            next: &mut self.next_process,
-        };
+        let mut nursery = Nursery { host: self.hosts.ready(), next: &mut self.next_process };
         for job in self.jobs.values_mut() {
             job.balance(now, &mut nursery, out);
         }
@@ -297,18 +257,11 @@ impl Manager {
     }
 
     fn owner(&mut self, process: ProcessId) -> Option<&mut Job> {
-        self.owners
-            .get(&process)
-            .and_then(|name| self.jobs.get_mut(name))
+        self.owners.get(&process).and_then(|name| self.jobs.get_mut(name))
     }
 }
 
 /// A log line about no process in particular.
 fn log(level: Level, message: String) -> Effect {
-    Effect::Log(LogLine {
-        level,
-        pid: None,
-        job: None,
-        message,
-    })
+    Effect::Log(LogLine { level, pid: None, job: None, message })
 }

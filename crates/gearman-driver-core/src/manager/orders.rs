@@ -17,30 +17,22 @@ impl Manager {
         out.push(Effect::Reply { id, result });
     }
 
-    fn carry_out(
-        &mut self,
-        order: Order,
-        now: Time,
-        out: &mut Vec<Effect>,
-    ) -> Result<(), OrderError> {
+    fn carry_out(&mut self, order: Order, now: Time, out: &mut Vec<Effect>) -> Result<(), OrderError> {
         match order {
             Order::SetMin { job, min } => {
-                self.set_limits(&job, now, out, |limits| {
-                    match Limits::new(min, limits.max()) {
-                        Err(LimitsError::MinAboveMax { .. }) => Err(OrderError::MinAboveMax),
-                        checked => checked.map_err(refusal),
-                    }
+                self.set_limits(&job, now, out, |limits| match Limits::new(min, limits.max()) {
+                    Err(LimitsError::MinAboveMax { .. }) => Err(OrderError::MinAboveMax),
+                    checked => checked.map_err(refusal),
                 })
             }
-            Order::SetMax { job, max } => self.set_limits(&job, now, out, |limits| {
-                Limits::new(limits.min(), max).map_err(refusal)
-            }),
+            Order::SetMax { job, max } => {
+                self.set_limits(&job, now, out, |limits| Limits::new(limits.min(), max).map_err(refusal))
+            }
             Order::SetProcesses { job, min, max } => {
                 self.set_limits(&job, now, out, |_| Limits::new(min, max).map_err(refusal))
             }
             Order::Stop { pids } => {
-                let ours =
-                    self.processes_where(|_, pid| pid.is_some_and(|pid| pids.contains(&pid)));
+                let ours = self.processes_where(|_, pid| pid.is_some_and(|pid| pids.contains(&pid)));
                 if ours.is_empty() {
                     return Err(OrderError::NotOurs);
                 }
@@ -54,9 +46,7 @@ impl Manager {
                         if names.is_empty() {
                             return Err(OrderError::NoJobNames);
                         }
-                        if let Some(unknown) =
-                            names.iter().find(|name| !self.jobs.contains_key(*name))
-                        {
+                        if let Some(unknown) = names.iter().find(|name| !self.jobs.contains_key(*name)) {
                             return Err(OrderError::UnknownJob(unknown.clone()));
                         }
                         self.processes_where(|job, _| names.iter().any(|name| name == job))
@@ -93,10 +83,7 @@ impl Manager {
     fn processes_where(&self, wanted: impl Fn(&str, Option<u32>) -> bool) -> Vec<ProcessId> {
         self.jobs
             .iter()
-            .flat_map(|(name, job)| {
-                job.workers()
-                    .map(move |(process, worker)| (name, process, worker.pid()))
-            })
+            .flat_map(|(name, job)| job.workers().map(move |(process, worker)| (name, process, worker.pid())))
             .filter(|&(name, _, pid)| wanted(name, pid))
             .map(|(_, process, _)| process)
             .collect()
@@ -118,11 +105,7 @@ impl Manager {
 fn refusal(error: LimitsError) -> OrderError {
     match error {
         LimitsError::MinAboveMax { .. } => OrderError::MaxBelowMin,
-        LimitsError::TooLarge {
-            bound: Bound::Min, ..
-        } => OrderError::TooLarge(Bound::Min),
-        LimitsError::TooLarge {
-            bound: Bound::Max, ..
-        } => OrderError::TooLarge(Bound::Max),
+        LimitsError::TooLarge { bound: Bound::Min, .. } => OrderError::TooLarge(Bound::Min),
+        LimitsError::TooLarge { bound: Bound::Max, .. } => OrderError::TooLarge(Bound::Max),
     }
 }

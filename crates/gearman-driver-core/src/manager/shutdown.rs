@@ -36,11 +36,7 @@ impl Manager {
             Signal::Term | Signal::Int => {
                 self.terms = self.terms.saturating_add(1);
                 if self.terms > 1 {
-                    self.end_at_once(
-                        &format!("a second TERM or INT ({})", signal.name()),
-                        now,
-                        out,
-                    );
+                    self.end_at_once(&format!("a second TERM or INT ({})", signal.name()), now, out);
                 } else {
                     self.drain(signal.name(), now, out);
                 }
@@ -61,9 +57,7 @@ impl Manager {
             timeout.as_secs_f64()
         );
         out.push(log(Level::Info, message));
-        self.phase = Phase::Draining {
-            kill_at: now + timeout,
-        };
+        self.phase = Phase::Draining { kill_at: now + timeout };
         self.hosts.give_up_waiting();
         for process in processes {
             if let Some(job) = self.owner(process) {
@@ -76,10 +70,7 @@ impl Manager {
     pub(super) fn shutdown_deadlines(&mut self, now: Time, out: &mut Vec<Effect>) {
         match self.phase {
             Phase::Draining { kill_at } if kill_at <= now => {
-                let why = format!(
-                    "it had not finished after {} s",
-                    self.settings.shutdown_timeout.as_secs_f64()
-                );
+                let why = format!("it had not finished after {} s", self.settings.shutdown_timeout.as_secs_f64());
                 self.kill_all(&why, now, out);
             }
             Phase::Killing { give_up_at } if give_up_at <= now => {
@@ -87,24 +78,14 @@ impl Manager {
                     .jobs
                     .values()
                     .flat_map(Job::workers)
-                    .map(|(process, worker)| {
-                        worker
-                            .pid()
-                            .map_or(process.to_string(), |pid| pid.to_string())
-                    })
+                    .map(|(process, worker)| worker.pid().map_or(process.to_string(), |pid| pid.to_string()))
                     .collect();
-                let message = format!(
-                    "these processes are still there after SIGKILL: {}",
-                    left.join(", ")
-                );
+                let message = format!("these processes are still there after SIGKILL: {}", left.join(", "));
                 out.extend(self.hosts.alive().map(|host| Effect::StopHost { host }));
                 self.exit(1, Some(message), out);
             }
             Phase::Leaving { give_up_at } if give_up_at <= now => {
-                out.push(log(
-                    Level::Warn,
-                    "The host does not end: it is left behind".to_owned(),
-                ));
+                out.push(log(Level::Warn, "The host does not end: it is left behind".to_owned()));
                 self.exit(0, None, out);
             }
             _ => {}
@@ -114,13 +95,9 @@ impl Manager {
     /// Goes on to the next step of the shutdown when nothing is left to wait for.
     pub(super) fn finish_shutdown(&mut self, now: Time, out: &mut Vec<Effect>) {
         match self.phase {
-            Phase::Draining { .. } | Phase::Killing { .. }
-                if !self.jobs.values().any(Job::has_workers) =>
-            {
+            Phase::Draining { .. } | Phase::Killing { .. } if !self.jobs.values().any(Job::has_workers) => {
                 if let Some(host) = self.hosts.alive() {
-                    self.phase = Phase::Leaving {
-                        give_up_at: now + HOST_GRACE,
-                    };
+                    self.phase = Phase::Leaving { give_up_at: now + HOST_GRACE };
                     out.push(Effect::StopHost { host });
                 } else {
                     self.exit(0, None, out);
@@ -151,9 +128,7 @@ impl Manager {
     }
 
     fn kill_all(&mut self, why: &str, now: Time, out: &mut Vec<Effect>) {
-        self.phase = Phase::Killing {
-            give_up_at: now + KILL_GRACE,
-        };
+        self.phase = Phase::Killing { give_up_at: now + KILL_GRACE };
         for process in self.all_processes() {
             if let Some(job) = self.owner(process) {
                 job.kill(process, why, now, out);
@@ -167,10 +142,6 @@ impl Manager {
     }
 
     fn all_processes(&self) -> Vec<ProcessId> {
-        self.jobs
-            .values()
-            .flat_map(Job::workers)
-            .map(|(process, _)| process)
-            .collect()
+        self.jobs.values().flat_map(Job::workers).map(|(process, _)| process).collect()
     }
 }

@@ -23,17 +23,9 @@ pub(super) enum Life {
     /// Runs, and has not been asked to stop.
     Serving { pid: u32, started: Time },
     /// Has been asked to finish its job and exit.
-    Draining {
-        pid: u32,
-        started: Time,
-        since: Time,
-    },
+    Draining { pid: u32, started: Time, since: Time },
     /// Has been killed; its end has not been reported yet.
-    Killed {
-        pid: u32,
-        started: Time,
-        since: Time,
-    },
+    Killed { pid: u32, started: Time, since: Time },
 }
 
 /// What becomes of a process as soon as it runs.
@@ -60,19 +52,13 @@ pub(super) enum Reluctance {
 
 impl Worker {
     pub(super) fn spawning(host: HostId) -> Self {
-        Self {
-            host,
-            life: Life::Spawning { then: Then::Serve },
-            activity: None,
-        }
+        Self { host, life: Life::Spawning { then: Then::Serve }, activity: None }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
         match self.life {
             Life::Spawning { .. } => None,
-            Life::Serving { pid, .. } | Life::Draining { pid, .. } | Life::Killed { pid, .. } => {
-                Some(pid)
-            }
+            Life::Serving { pid, .. } | Life::Draining { pid, .. } | Life::Killed { pid, .. } => Some(pid),
         }
     }
 
@@ -95,13 +81,11 @@ impl Worker {
     /// Whether it has a job in hand, by its own account. A draining one says only that it drains: it is taken as busy
     /// while it names a job.
     pub(super) fn is_busy(&self) -> bool {
-        self.activity
-            .as_ref()
-            .is_some_and(|activity| match activity.state {
-                ActivityState::Busy => true,
-                ActivityState::Draining => activity.current.is_some(),
-                ActivityState::Starting | ActivityState::Idle => false,
-            })
+        self.activity.as_ref().is_some_and(|activity| match activity.state {
+            ActivityState::Busy => true,
+            ActivityState::Draining => activity.current.is_some(),
+            ActivityState::Starting | ActivityState::Idle => false,
+        })
     }
 
     /// How long it has had no job; `None` where it is not running, or has one, or takes none any more.
@@ -126,9 +110,7 @@ impl Worker {
         match (self.idle(now), self.pid(), &self.activity) {
             (Some(idle), ..) => Reluctance::Idle(std::cmp::Reverse(idle)),
             (None, None, _) => Reluctance::Spawning,
-            (None, Some(_), activity) => {
-                Reluctance::Busy(activity.as_ref().map_or(now, |activity| activity.since))
-            }
+            (None, Some(_), activity) => Reluctance::Busy(activity.as_ref().map_or(now, |activity| activity.since)),
         }
     }
 
@@ -141,32 +123,17 @@ impl Worker {
     }
 
     pub(super) fn jobs_done(&self) -> u64 {
-        self.activity
-            .as_ref()
-            .map_or(0, |activity| activity.jobs_done)
+        self.activity.as_ref().map_or(0, |activity| activity.jobs_done)
     }
 
     /// What console and dashboard show; `None` before it has a PID.
     pub(super) fn snapshot(&self) -> Option<ProcessSnapshot> {
         let (pid, started, since) = match self.life {
             Life::Spawning { .. } => return None,
-            Life::Serving { pid, started } => (
-                pid,
-                started,
-                self.activity
-                    .as_ref()
-                    .map_or(started, |activity| activity.since),
-            ),
-            Life::Draining {
-                pid,
-                started,
-                since,
+            Life::Serving { pid, started } => {
+                (pid, started, self.activity.as_ref().map_or(started, |activity| activity.since))
             }
-            | Life::Killed {
-                pid,
-                started,
-                since,
-            } => (pid, started, since),
+            Life::Draining { pid, started, since } | Life::Killed { pid, started, since } => (pid, started, since),
         };
         Some(ProcessSnapshot {
             pid,
@@ -175,20 +142,14 @@ impl Worker {
             state: self.state(),
             since,
             jobs_done: self.jobs_done(),
-            current: self
-                .activity
-                .as_ref()
-                .and_then(|activity| activity.current.clone()),
+            current: self.activity.as_ref().and_then(|activity| activity.current.clone()),
         })
     }
 
     fn state(&self) -> ActivityState {
         match self.life {
             Life::Spawning { .. } => ActivityState::Starting,
-            Life::Serving { .. } => self
-                .activity
-                .as_ref()
-                .map_or(ActivityState::Starting, |activity| activity.state),
+            Life::Serving { .. } => self.activity.as_ref().map_or(ActivityState::Starting, |activity| activity.state),
             Life::Draining { .. } | Life::Killed { .. } => ActivityState::Draining,
         }
     }

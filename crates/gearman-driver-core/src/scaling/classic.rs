@@ -32,26 +32,18 @@ impl Policy for Classic {
     }
 
     fn decide(&self, seen: &Observation, limits: Limits) -> Decision {
-        let keep = |reason: String| Decision {
-            target: limits.clamp(seen.processes),
-            reason,
-        };
+        let keep = |reason: String| Decision { target: limits.clamp(seen.processes), reason };
         match seen.news {
             News::Stale => keep("no news from the job servers: hold".to_owned()),
             News::Complete | News::Partial if seen.status.queue > 0 => up(seen, limits),
-            News::Partial => {
-                keep("not all job servers answered: nothing surplus is stopped".to_owned())
-            }
+            News::Partial => keep("not all job servers answered: nothing surplus is stopped".to_owned()),
             News::Complete => down(seen, limits),
         }
     }
 }
 
 fn up(seen: &Observation, limits: Limits) -> Decision {
-    let keep = |reason: String| Decision {
-        target: limits.clamp(seen.processes),
-        reason,
-    };
+    let keep = |reason: String| Decision { target: limits.clamp(seen.processes), reason };
     let processes = u64::from(seen.processes.saturating_add(seen.draining_busy));
     let own_busy = u64::from(seen.busy.saturating_add(seen.draining_busy));
     let busy = seen.status.busy.max(own_busy);
@@ -59,45 +51,28 @@ fn up(seen: &Observation, limits: Limits) -> Decision {
         return keep(format!("{} running, none waits", seen.status.queue));
     }
     if processes > busy {
-        return keep(format!(
-            "{} waiting, and {} without a job",
-            seen.waiting,
-            processes - busy
-        ));
+        return keep(format!("{} waiting, and {} without a job", seen.waiting, processes - busy));
     }
-    let room = limits
-        .max()
-        .saturating_sub(seen.processes.saturating_add(seen.draining));
+    let room = limits.max().saturating_sub(seen.processes.saturating_add(seen.draining));
     let start = u32::try_from(seen.waiting).unwrap_or(u32::MAX).min(room);
     if start == 0 {
-        return keep(format!(
-            "{} waiting, all places of max_processes are taken",
-            seen.waiting
-        ));
+        return keep(format!("{} waiting, all places of max_processes are taken", seen.waiting));
     }
     Decision {
         target: limits.clamp(seen.processes.saturating_add(start)),
-        reason: format!(
-            "{} waiting, no process without a job: start {start}",
-            seen.waiting
-        ),
+        reason: format!("{} waiting, no process without a job: start {start}", seen.waiting),
     }
 }
 
 fn down(seen: &Observation, limits: Limits) -> Decision {
-    let keep = |reason: String| Decision {
-        target: limits.clamp(seen.processes),
-        reason,
-    };
+    let keep = |reason: String| Decision { target: limits.clamp(seen.processes), reason };
     let surplus = seen.processes.saturating_sub(limits.min());
     if surplus == 0 {
         return keep("nothing waits, none is surplus".to_owned());
     }
     let long_enough = |idle: Duration| idle >= seen.max_idle_time;
     if !seen.last_run.is_none_or(long_enough) {
-        return keep(format!(
-            "{surplus} surplus, the last job is not max_idle_time ago"
-        ));
+        return keep(format!("{surplus} surplus, the last job is not max_idle_time ago"));
     }
     let retire = seen.idle.iter().filter(|&&idle| long_enough(idle)).count();
     let stop = u32::try_from(retire).unwrap_or(u32::MAX).min(surplus);

@@ -49,11 +49,7 @@ fn steady(processes: u32, jobs: u64, idle_for: Duration) -> Observation {
     let busy = u32::try_from(jobs).unwrap().min(processes);
     Observation {
         news: News::Complete,
-        status: FunctionStatus {
-            queue: jobs,
-            busy: u64::from(busy),
-            running: u64::from(processes),
-        },
+        status: FunctionStatus { queue: jobs, busy: u64::from(busy), running: u64::from(processes) },
         waiting: jobs - u64::from(busy),
         processes,
         busy,
@@ -139,17 +135,8 @@ proptest! {
 #[test]
 fn names_are_unique_and_found() {
     for policy in POLICIES {
-        assert_eq!(
-            by_name(policy.name()).map(Policy::name),
-            Some(policy.name())
-        );
-        assert_eq!(
-            POLICIES
-                .iter()
-                .filter(|other| other.name() == policy.name())
-                .count(),
-            1
-        );
+        assert_eq!(by_name(policy.name()).map(Policy::name), Some(policy.name()));
+        assert_eq!(POLICIES.iter().filter(|other| other.name() == policy.name()).count(), 1);
     }
     assert!(by_name("classic").is_some());
     assert!(by_name("Classic").is_none());

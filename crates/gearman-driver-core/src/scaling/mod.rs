@@ -20,10 +20,7 @@ pub const POLICIES: &[&dyn Policy] = &[&Classic];
 
 /// The policy of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Policy> {
-    POLICIES
-        .iter()
-        .copied()
-        .find(|policy| policy.name() == name)
+    POLICIES.iter().copied().find(|policy| policy.name() == name)
 }
 
 /// How many processes a job should have, for what was seen at one look.

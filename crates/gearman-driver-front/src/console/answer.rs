@@ -39,9 +39,6 @@ mod tests {
         assert_eq!(lines(["."]), b"..\r\n.\r\n");
         assert_eq!(lines(["a\r\nb"]), b"a  b\r\n.\r\n");
         assert_eq!(ok(), b"OK\r\n.\r\n");
-        assert_eq!(
-            error(&CommandError::unknown("")),
-            b"ERR unknown_command: \r\n.\r\n"
-        );
+        assert_eq!(error(&CommandError::unknown("")), b"ERR unknown_command: \r\n.\r\n");
     }
 }

@@ -28,28 +28,18 @@ impl Lines {
 
     /// The next whole line, without its end (LF or CRLF); `None` when more must arrive first.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, TooLong> {
-        let found = self.buffer[self.searched..]
-            .iter()
-            .position(|&byte| byte == b'\n');
+        let found = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n');
         let Some(found) = found else {
             self.searched = self.buffer.len();
             // The last byte may be the CR of a line's end.
-            return if self.searched - self.start > MAX_LINE + 1 {
-                Err(TooLong)
-            } else {
-                Ok(None)
-            };
+            return if self.searched - self.start > MAX_LINE + 1 { Err(TooLong) } else { Ok(None) };
         };
         let (from, end) = (self.start, self.searched + found);
         self.start = end + 1;
         self.searched = self.start;
         let line = &self.buffer[from..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() > MAX_LINE {
-            Err(TooLong)
-        } else {
-            Ok(Some(line))
-        }
+        if line.len() > MAX_LINE { Err(TooLong) } else { Ok(Some(line)) }
     }
 }
 
@@ -73,10 +63,7 @@ mod tests {
 
     #[test]
     fn lines_end_in_lf_or_crlf() {
-        assert_eq!(
-            all(&[b"status\nlist\r\n\r\n\nqui"]).unwrap(),
-            [&b"status"[..], b"list", b"", b""]
-        );
+        assert_eq!(all(&[b"status\nlist\r\n\r\n\nqui"]).unwrap(), [&b"status"[..], b"list", b"", b""]);
     }
 
     #[test]

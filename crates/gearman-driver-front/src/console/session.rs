@@ -63,12 +63,7 @@ where
     linger(stream).await
 }
 
-async fn carry_out<S>(
-    stream: &mut S,
-    line: &str,
-    handle: &Handle,
-    commands: &Commands,
-) -> io::Result<Next>
+async fn carry_out<S>(stream: &mut S, line: &str, handle: &Handle, commands: &Commands) -> io::Result<Next>
 where
     S: AsyncWrite + Unpin,
 {
@@ -80,11 +75,7 @@ where
     Ok(next)
 }
 
-async fn respond(
-    line: &str,
-    handle: &Handle,
-    commands: &Commands,
-) -> Result<(Vec<u8>, Next), DriverGone> {
+async fn respond(line: &str, handle: &Handle, commands: &Commands) -> Result<(Vec<u8>, Next), DriverGone> {
     // Nonsense doesn't cost the driver a snapshot.
     if let Err(error) = commands.parse(line) {
         return Ok((answer::error(&error), Next::Read));
@@ -111,9 +102,7 @@ async fn respond(
 /// Sends everything. A client that is slow may take its time, one that takes nothing may not.
 async fn send<S: AsyncWrite + Unpin>(stream: &mut S, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        let written = timeout(WRITE_TIMEOUT, stream.write(bytes))
-            .await
-            .map_err(|_| io::ErrorKind::TimedOut)??;
+        let written = timeout(WRITE_TIMEOUT, stream.write(bytes)).await.map_err(|_| io::ErrorKind::TimedOut)??;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
@@ -146,9 +135,7 @@ where
 
 /// Whether a browser (or a script in one) talks to us: no command begins like that.
 fn looks_like_http(line: &str) -> bool {
-    const METHODS: [&str; 10] = [
-        "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI",
-    ];
+    const METHODS: [&str; 10] = ["GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI"];
     let method = line.split(' ').next().unwrap_or_default();
     METHODS.contains(&method) || line.contains(" HTTP/")
 }

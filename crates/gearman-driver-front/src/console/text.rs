@@ -37,15 +37,9 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(
-            one_line("some error\nat line 3\n"),
-            "some error\\nat line 3"
-        );
+        assert_eq!(one_line("some error\nat line 3\n"), "some error\\nat line 3");
         assert_eq!(one_line("\x1b[31mred\0\r\x7f"), "\\x1b[31mred\\x00\\r\\x7f");
-        assert_eq!(
-            one_line("a\u{85}b\u{202e}c\u{2028}d"),
-            "a\\u{85}b\\u{202e}c\\u{2028}d"
-        );
+        assert_eq!(one_line("a\u{85}b\u{202e}c\u{2028}d"), "a\\u{85}b\\u{202e}c\\u{2028}d");
         assert_eq!(one_line("Größe: 3 µm, C:\\temp"), "Größe: 3 µm, C:\\temp");
     }
 

@@ -64,3 +64,28 @@ impl JobClient {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gearman_testkit::Gearmand;
+
+    use super::*;
+
+    #[test]
+    fn jobs_submit_jobs_over_one_connection() {
+        let gearmand = Gearmand::start();
+        let client = JobClient::new(&gearmand.address());
+        let handle = client.submit_background("later", "x").unwrap();
+        assert!(handle.starts_with("H:"), "{handle}");
+        let again = JobClient::new(&gearmand.address());
+        assert!(Rc::ptr_eq(&client.client().unwrap(), &again.client().unwrap()));
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_so() {
+        let error = JobClient::new("a:b:c:").run("f", "").unwrap_err();
+        assert!(matches!(error, JobError::Servers { .. }), "{error}");
+        let error = JobClient::new("127.0.0.1:1").run("f", "").unwrap_err().to_string();
+        assert!(error.starts_with("function f: no job server can be used: 127.0.0.1:1"), "{error}");
+    }
+}

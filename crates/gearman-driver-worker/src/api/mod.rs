@@ -50,7 +50,7 @@ pub mod private {
     pub use super::call::{Call, Failed};
     pub use super::codec::{from_workload, into_output};
     pub use super::dispatch::{PlainKind, ResultKind};
-    pub use super::registry::{JobMethod, RegisteredWorker, WorkerType, default_worker};
+    pub use super::registry::{JobMethod, RegisteredWorker, WorkerType, worker_without_new};
     pub use super::{Error, Job, JobAttributes, Worker, WorkerOptions};
     pub use inventory;
 }

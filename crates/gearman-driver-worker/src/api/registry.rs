@@ -57,8 +57,8 @@ pub fn worker_types() -> Vec<&'static WorkerType> {
     types
 }
 
-/// Builds a worker that has no `new`.
+/// Builds a worker that has no `fn new(options: &WorkerOptions)`. Its name is read in the compiler's error.
 #[doc(hidden)]
-pub fn default_worker<W: Default>() -> W {
+pub fn worker_without_new<W: Default>() -> W {
     W::default()
 }

@@ -30,7 +30,7 @@ pub enum Sent {
 /// One worker, run in a unit test: each call goes through decode, `begin`, the method, `end` and encode, as in a worker
 /// process. `process_start` runs in [`new`](TestWorker::new), `process_stop` when it is dropped.
 #[derive(Debug)]
-pub struct TestWorker<W> {
+pub struct TestWorker<W: RegisteredWorker> {
     process: ProcessWorker,
     prefix: String,
     link: Rc<Recorder>,
@@ -104,7 +104,7 @@ impl<W: RegisteredWorker> TestWorker<W> {
     }
 }
 
-impl<W> Drop for TestWorker<W> {
+impl<W: RegisteredWorker> Drop for TestWorker<W> {
     fn drop(&mut self) {
         self.process.stop();
     }

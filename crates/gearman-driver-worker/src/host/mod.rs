@@ -16,9 +16,7 @@ use gearman_driver_sys::fork::{Forked, fork};
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::reap::{self, Ended};
 use gearman_driver_sys::{signal, title};
-use gearman_driver_wire::host::{
-    FromHost, JobDeclaration, Lines, Load, PROTOCOL_VERSION, ToHost, encode,
-};
+use gearman_driver_wire::host::{FromHost, JobDeclaration, Lines, Load, PROTOCOL_VERSION, ToHost, encode};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -153,9 +151,14 @@ impl Host {
                     Ok(Some(ToHost::Spawn { process, job, slot, stdout, stderr })) => {
                         match self.spawn(&mut channel, process, &job) {
                             Some(Forked::Child) => {
-                                return Stopped::Worker(Box::new(
-                                    self.into_plan(process, job, slot, stdout, stderr, name.to_owned()),
-                                ));
+                                return Stopped::Worker(Box::new(self.into_plan(
+                                    process,
+                                    job,
+                                    slot,
+                                    stdout,
+                                    stderr,
+                                    name.to_owned(),
+                                )));
                             }
                             Some(Forked::Parent(_)) | None => {}
                         }

@@ -352,18 +352,20 @@ impl<'a> JobLoop<'a> {
         let mut waiting: Vec<_> = self.servers.iter_mut().filter_map(Server::up).collect();
         waiting.retain_mut(|up| up.write(&fence).is_ok());
         while !waiting.is_empty() && Instant::now() < deadline {
-            waiting.retain_mut(|up| loop {
-                match up.decoder.next_packet() {
-                    Ok(Some(packet)) if packet.kind == PacketType::EchoRes => return false,
-                    Ok(Some(_)) => continue,
-                    Ok(None) => {}
-                    Err(_) => return false,
+            waiting.retain_mut(|up| {
+                loop {
+                    match up.decoder.next_packet() {
+                        Ok(Some(packet)) if packet.kind == PacketType::EchoRes => return false,
+                        Ok(Some(_)) => continue,
+                        Ok(None) => {}
+                        Err(_) => return false,
+                    }
+                    return match up.read() {
+                        Ok(0) => false,
+                        Ok(_) => continue,
+                        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+                    };
                 }
-                return match up.read() {
-                    Ok(0) => false,
-                    Ok(_) => continue,
-                    Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
-                };
             });
         }
     }

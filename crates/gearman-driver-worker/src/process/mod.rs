@@ -84,9 +84,7 @@ fn start(plan: Plan) -> Result<i32, String> {
     let Some(mut worker) = plan.loaded.into_process(&plan.job) else {
         return Err(format!("the host has no job {:?}", plan.job));
     };
-    let title = worker
-        .process_name(&plan.program)
-        .unwrap_or_else(|| format!("{} [worker {}]", plan.program, plan.job));
+    let title = worker.process_name(&plan.program).unwrap_or_else(|| format!("{} [worker {}]", plan.program, plan.job));
     let _ = title::set(&title);
 
     if let Err(error) = worker.start() {

@@ -44,12 +44,20 @@ pub(super) struct Up {
 }
 
 enum State {
-    Away { until: Instant },
-    Connecting { socket: Socket, since: Instant },
+    Away {
+        until: Instant,
+    },
+    Connecting {
+        socket: Socket,
+        since: Instant,
+    },
     Up(Up),
     /// The server owes an answer and did not give it; our end is shut, so it will take back what it may grant.
     /// Until it closes its end, nothing new is tried there.
-    Parting { stream: Rc<TcpStream>, until: Instant },
+    Parting {
+        stream: Rc<TcpStream>,
+        until: Instant,
+    },
 }
 
 /// One job server.
@@ -112,7 +120,9 @@ impl Server {
         match &mut self.state {
             State::Away { until } if *until <= now => self.connect(),
             State::Away { .. } => {}
-            State::Connecting { since, .. } if ready || *since + CONNECT_TIMEOUT <= now => self.connected(ready, registration),
+            State::Connecting { since, .. } if ready || *since + CONNECT_TIMEOUT <= now => {
+                self.connected(ready, registration);
+            }
             State::Connecting { .. } => {}
             State::Up(_) if ready => self.take(),
             State::Up(_) => {}

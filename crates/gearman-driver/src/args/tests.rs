@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use std::path::PathBuf;
+
 use super::*;
 
 fn parsed(args: &str) -> Invocation {
@@ -8,11 +10,7 @@ fn parsed(args: &str) -> Invocation {
 }
 
 fn parse_words(args: &str) -> Result<Invocation, clap::Error> {
-    parse(
-        std::iter::once("/usr/bin/gearman-driver")
-            .chain(args.split_whitespace())
-            .map(OsString::from),
-    )
+    parse(std::iter::once("/usr/bin/gearman-driver").chain(args.split_whitespace()).map(OsString::from))
 }
 
 /// The text and the exit code of what is shown instead of running.
@@ -25,15 +23,11 @@ fn refused(args: &str) -> String {
 fn sample(spec: &OptionSpec) -> Option<&'static str> {
     match spec.takes {
         Takes::Flag => None,
-        _ => Some(
-            spec.default
-                .filter(|default| !default.contains(' '))
-                .unwrap_or(if spec.name == "loglayout" {
-                    "%m%n"
-                } else {
-                    "some"
-                }),
-        ),
+        _ => Some(spec.default.filter(|default| !default.contains(' ')).unwrap_or(if spec.name == "loglayout" {
+            "%m%n"
+        } else {
+            "some"
+        })),
     }
 }
 
@@ -50,19 +44,14 @@ fn every_option_is_there_in_both_spellings() {
                 let args = format!("{before} --{spelling} {}", sample(spec).unwrap_or_default());
                 let result = parse_words(&args);
                 if spec.is_ready() {
-                    let layer = result
-                        .unwrap_or_else(|error| panic!("{args}: {error}"))
-                        .layer;
+                    let layer = result.unwrap_or_else(|error| panic!("{args}: {error}")).layer;
                     assert_ne!(layer, Layer::new(), "{args}");
                 } else {
                     let error = result.unwrap_err();
                     assert_eq!(error.exit_code(), 2, "{args}");
                     let text = error.to_string();
                     assert!(text.contains("not yet"), "{args}: {text}");
-                    assert!(
-                        text.contains(&format!("--{}", spec.dashed())),
-                        "{args}: {text}"
-                    );
+                    assert!(text.contains(&format!("--{}", spec.dashed())), "{args}: {text}");
                     assert!(text.contains("on the command line"), "{args}: {text}");
                 }
             }
@@ -72,23 +61,11 @@ fn every_option_is_there_in_both_spellings() {
 
 #[test]
 fn run_is_the_default() {
-    for args in [
-        "",
-        "run",
-        "--interval 1",
-        "run --interval 1",
-        "--interval 1 run",
-    ] {
+    for args in ["", "run", "--interval 1", "run --interval 1", "--interval 1 run"] {
         assert_eq!(parsed(args).action, Action::Run, "{args}");
     }
-    assert_eq!(
-        parsed("--interval 1").layer,
-        parsed("run --interval 1").layer
-    );
-    assert_eq!(
-        parsed("--interval 1").layer,
-        parsed("--interval 1 run").layer
-    );
+    assert_eq!(parsed("--interval 1").layer, parsed("run --interval 1").layer);
+    assert_eq!(parsed("--interval 1").layer, parsed("--interval 1 run").layer);
     assert_eq!(parsed("check --namespaces a").action, Action::Check);
 }
 
@@ -103,42 +80,25 @@ fn the_last_of_several_values_counts() {
     let layer = parsed("--interval 1 --interval 2 --console_port 1 --console-port 2").layer;
     assert_eq!(layer.interval.unwrap().value, Duration::from_secs(2));
     assert_eq!(layer.console_port.unwrap().value, 2);
-    assert_eq!(
-        parsed("--interval 1 run --interval 3")
-            .layer
-            .interval
-            .unwrap()
-            .value
-            .as_secs(),
-        3
-    );
+    assert_eq!(parsed("--interval 1 run --interval 3").layer.interval.unwrap().value.as_secs(), 3);
 }
 
 #[test]
 fn a_dash_is_a_log_file() {
-    assert_eq!(
-        parsed("--logfile -").layer.logfile.unwrap().value,
-        Path::new("-")
-    );
+    assert_eq!(parsed("--logfile -").layer.logfile.unwrap().value, Path::new("-"));
 }
 
 #[test]
 fn config_files_are_named() {
     let invocation = parsed("--configfile a.toml run --configfile b.yaml");
-    assert_eq!(
-        invocation.layer.configfile.unwrap().value,
-        [Path::new("a.toml"), Path::new("b.yaml")]
-    );
+    assert_eq!(invocation.layer.configfile.unwrap().value, [Path::new("a.toml"), Path::new("b.yaml")]);
 }
 
 #[test]
 fn later_subcommands_answer_not_yet_whatever_follows() {
     for name in LATER {
         for rest in ["", "--json", "--connect host:1 x", "--help"] {
-            assert_eq!(
-                parsed(&format!("{name} {rest}")).action,
-                Action::NotYet(name)
-            );
+            assert_eq!(parsed(&format!("{name} {rest}")).action, Action::NotYet(name));
         }
     }
 }
@@ -299,43 +259,24 @@ fn load(
     files: &[(&str, &str)],
     builder: Layer,
 ) -> Result<Config, ConfigError> {
-    let files: BTreeMap<PathBuf, String> = files
-        .iter()
-        .map(|(path, text)| (PathBuf::from(path), (*text).to_owned()))
-        .collect();
-    let read = |path: &Path| {
-        files
-            .get(path)
-            .cloned()
-            .ok_or(io::ErrorKind::NotFound.into())
-    };
-    let environment = environment
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()));
+    let files: BTreeMap<PathBuf, String> =
+        files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned())).collect();
+    let read = |path: &Path| files.get(path).cloned().ok_or(io::ErrorKind::NotFound.into());
+    let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
     load_config(parsed(args).layer, environment, &read, builder)
 }
 
 #[test]
 fn precedence_from_the_command_line_down() {
     let mut builder = Layer::new();
-    for (name, text) in [
-        ("server", "builder"),
-        ("loglevel", "ERROR"),
-        ("max_idle_time", "9"),
-    ] {
+    for (name, text) in [("server", "builder"), ("loglevel", "ERROR"), ("max_idle_time", "9")] {
         builder.set(name, text, Origin::Builder).unwrap();
     }
     let config = load(
         "--interval 1 --configfile a.toml --configfile dir/b.yaml",
+        &[("GEARMAN_DRIVER_INTERVAL", "2"), ("GEARMAN_DRIVER_CONSOLE_PORT", "2")],
         &[
-            ("GEARMAN_DRIVER_INTERVAL", "2"),
-            ("GEARMAN_DRIVER_CONSOLE_PORT", "2"),
-        ],
-        &[
-            (
-                "a.toml",
-                "interval = 3\nconsole_port = 3\nserver = 'a'\nlogfile = 'a.log'",
-            ),
+            ("a.toml", "interval = 3\nconsole_port = 3\nserver = 'a'\nlogfile = 'a.log'"),
             ("dir/b.yaml", "interval: 4\nconsole_port: 4\nserver: b\n"),
         ],
         builder,
@@ -353,43 +294,20 @@ fn precedence_from_the_command_line_down() {
 
 #[test]
 fn config_files_of_the_highest_source_are_read() {
-    let files = [
-        ("a.toml", "interval = 1"),
-        ("b.toml", "interval = 2"),
-        ("c.toml", "interval = 3"),
-    ];
+    let files = [("a.toml", "interval = 1"), ("b.toml", "interval = 2"), ("c.toml", "interval = 3")];
     let mut builder = Layer::new();
-    builder
-        .set("configfile", "c.toml", Origin::Builder)
-        .unwrap();
-    let interval = |args, environment: &[_]| {
-        load(args, environment, &files, builder.clone())
-            .unwrap()
-            .interval
-            .as_secs()
-    };
-    assert_eq!(
-        interval(
-            "--configfile a.toml",
-            &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml")]
-        ),
-        1
-    );
+    builder.set("configfile", "c.toml", Origin::Builder).unwrap();
+    let interval =
+        |args, environment: &[_]| load(args, environment, &files, builder.clone()).unwrap().interval.as_secs();
+    assert_eq!(interval("--configfile a.toml", &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml")]), 1);
     assert_eq!(interval("", &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml")]), 2);
-    assert_eq!(
-        interval("", &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml,a.toml")]),
-        1
-    );
+    assert_eq!(interval("", &[("GEARMAN_DRIVER_CONFIGFILE", "b.toml,a.toml")]), 1);
     assert_eq!(interval("", &[]), 3);
 }
 
 #[test]
 fn what_cannot_be_loaded_is_told() {
-    let refused = |args, environment, files| {
-        load(args, environment, files, Layer::new())
-            .unwrap_err()
-            .to_string()
-    };
+    let refused = |args, environment, files| load(args, environment, files, Layer::new()).unwrap_err().to_string();
     insta::assert_snapshot!(refused("--configfile away.toml", &[], &[]), @"cannot read config file `away.toml`: entity not found, on the command line");
     insta::assert_snapshot!(refused("", &[("GEARMAN_DRIVER_CONFIGFILE", "a.json")], &[("a.json", "")]), @"config file `a.json` is neither .toml nor .yaml nor .yml, from GEARMAN_DRIVER_CONFIGFILE");
     insta::assert_snapshot!(refused("", &[("GEARMAN_DRIVER_INTERVALL", "1")], &[]), @"unknown environment variable `GEARMAN_DRIVER_INTERVALL`, from GEARMAN_DRIVER_INTERVALL");
@@ -421,9 +339,6 @@ fn files_are_read_up_to_the_bound() {
     };
     assert_eq!(read(b"interval = 1").unwrap(), "interval = 1");
     assert_eq!(read(&[0xff]).unwrap_err(), "it is not UTF-8 text");
-    assert_eq!(
-        read(&vec![b'#'; MAX_FILE_SIZE + 1]).unwrap_err(),
-        "it is larger than 1024 KiB"
-    );
+    assert_eq!(read(&vec![b'#'; MAX_FILE_SIZE + 1]).unwrap_err(), "it is larger than 1024 KiB");
     assert!(read_config_file(dir.path()).is_err());
 }

@@ -11,11 +11,7 @@ fn error(name: &str, text: &str) -> ConfigError {
 /// Drawn without colours, and without the white space that ends some lines.
 fn fancy(error: &ConfigError) -> String {
     let drawn = render("gearman-driver", error, Style::Fancy { color: false });
-    drawn
-        .lines()
-        .map(str::trim_end)
-        .collect::<Vec<_>>()
-        .join("\n")
+    drawn.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 fn plain(error: &ConfigError) -> String {

@@ -76,16 +76,9 @@ impl From<ConnectionError> for ClientError {
 }
 
 fn list(tried: &[Attempt]) -> String {
-    tried
-        .iter()
-        .map(|Attempt { server, reason }| format!("{server} ({reason})"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    tried.iter().map(|Attempt { server, reason }| format!("{server} ({reason})")).collect::<Vec<_>>().join(", ")
 }
 
 fn last(warnings: &[String]) -> String {
-    warnings
-        .last()
-        .map(|warning| format!(": {warning}"))
-        .unwrap_or_default()
+    warnings.last().map(|warning| format!(": {warning}")).unwrap_or_default()
 }

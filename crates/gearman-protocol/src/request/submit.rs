@@ -88,12 +88,7 @@ pub fn submit_job_epoch(
     workload: impl AsRef<[u8]>,
 ) -> Result<(), PacketError> {
     let epoch = epoch_seconds.to_string();
-    let args = [
-        function.as_ref(),
-        unique.as_ref(),
-        epoch.as_bytes(),
-        workload.as_ref(),
-    ];
+    let args = [function.as_ref(), unique.as_ref(), epoch.as_bytes(), workload.as_ref()];
     encode(Magic::Request, PacketType::SubmitJobEpoch, &args, out)
 }
 

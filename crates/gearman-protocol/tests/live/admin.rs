@@ -20,9 +20,7 @@ fn status_and_workers_over_one_connection() {
     request::submit_job_bg(&mut out, "b", "", "").unwrap();
     request::echo_req(&mut out, "").unwrap();
     named.send(&out).unwrap();
-    eventually("all three functions", SOON, || {
-        (gearmand.status().len() == 3).then_some(())
-    });
+    eventually("all three functions", SOON, || (gearmand.status().len() == 3).then_some(()));
 
     let mut stream = TcpStream::connect(gearmand.address()).unwrap();
     stream.write_all(b"status\nworkers\n").unwrap();
@@ -40,30 +38,14 @@ fn status_and_workers_over_one_connection() {
             }
         }
     }
-    let mut status: Vec<_> = answers[0]
-        .iter()
-        .map(|line| StatusRow::parse(line).unwrap())
-        .collect();
+    let mut status: Vec<_> = answers[0].iter().map(|line| StatusRow::parse(line).unwrap()).collect();
     status.sort_by(|a, b| a.function.cmp(&b.function));
-    let row = |function: &str, total| StatusRow {
-        function: function.to_owned(),
-        total,
-        running: 0,
-        available_workers: 1,
-    };
+    let row =
+        |function: &str, total| StatusRow { function: function.to_owned(), total, running: 0, available_workers: 1 };
     assert_eq!(status, [row("a", 0), row("b", 1), row("my::One::ping", 0)]);
 
-    let workers: Vec<_> = answers[1]
-        .iter()
-        .map(|line| WorkersRow::parse(line).unwrap())
-        .collect();
-    let of = |id: &str| {
-        workers
-            .iter()
-            .find(|row| row.client_id == id)
-            .map(|row| row.functions.clone())
-            .unwrap()
-    };
+    let workers: Vec<_> = answers[1].iter().map(|line| WorkersRow::parse(line).unwrap()).collect();
+    let of = |id: &str| workers.iter().find(|row| row.client_id == id).map(|row| row.functions.clone()).unwrap();
     assert_eq!(of("tiny"), ["my::One::ping"]);
     let mut functions = of("an id with : spaces");
     functions.sort();

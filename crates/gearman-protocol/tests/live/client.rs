@@ -56,10 +56,7 @@ fn tells_what_is_heard_of_a_job() {
             JobEvent::Created(handle) => handle.chars().take(2).collect(),
             JobEvent::Data(data) => format!("data {}", String::from_utf8_lossy(data)),
             JobEvent::Warning(warning) => format!("warning {}", String::from_utf8_lossy(warning)),
-            JobEvent::Status {
-                numerator,
-                denominator,
-            } => format!("{numerator} of {denominator}"),
+            JobEvent::Status { numerator, denominator } => format!("{numerator} of {denominator}"),
             other => format!("{other:?}"),
         });
     });
@@ -79,15 +76,10 @@ fn a_background_job_is_queued_known_and_done() {
 
     let (sender, workloads) = mpsc::channel();
     let _worker = TinyWorker::start(&gearmand, "later", move |job, out| {
-        sender
-            .send((job.handle_text().into_owned(), job.workload().to_vec()))
-            .unwrap();
+        sender.send((job.handle_text().into_owned(), job.workload().to_vec())).unwrap();
         echo(job, out);
     });
-    assert_eq!(
-        workloads.recv_timeout(SOON).unwrap(),
-        (handle.clone(), b"workload".to_vec())
-    );
+    assert_eq!(workloads.recv_timeout(SOON).unwrap(), (handle.clone(), b"workload".to_vec()));
     eventually_or(
         "the job's end",
         SOON,
@@ -100,37 +92,21 @@ fn a_background_job_is_queued_known_and_done() {
 fn jobs_are_taken_by_priority_and_uniques_become_one() {
     let gearmand = Gearmand::start();
     let mut client = client(&gearmand);
-    client
-        .submit_background_with("order", "low", "", Priority::Low)
-        .unwrap();
-    client
-        .submit_background_with("order", "normal", "", Priority::Normal)
-        .unwrap();
-    let first = client
-        .submit_background_with("order", "once", "the same", Priority::Normal)
-        .unwrap();
-    let second = client
-        .submit_background_with("order", "twice", "the same", Priority::Normal)
-        .unwrap();
-    client
-        .submit_background_with("order", "high", "", Priority::High)
-        .unwrap();
+    client.submit_background_with("order", "low", "", Priority::Low).unwrap();
+    client.submit_background_with("order", "normal", "", Priority::Normal).unwrap();
+    let first = client.submit_background_with("order", "once", "the same", Priority::Normal).unwrap();
+    let second = client.submit_background_with("order", "twice", "the same", Priority::Normal).unwrap();
+    client.submit_background_with("order", "high", "", Priority::High).unwrap();
     assert_eq!(first, second);
 
     let (sender, workloads) = mpsc::channel();
     let _worker = TinyWorker::start(&gearmand, "order", move |job, out| {
-        sender
-            .send(String::from_utf8(job.workload().to_vec()).unwrap())
-            .unwrap();
+        sender.send(String::from_utf8(job.workload().to_vec()).unwrap()).unwrap();
         echo(job, out);
     });
-    let taken: Vec<_> = (0..4)
-        .map(|_| workloads.recv_timeout(SOON).unwrap())
-        .collect();
+    let taken: Vec<_> = (0..4).map(|_| workloads.recv_timeout(SOON).unwrap()).collect();
     assert_eq!(taken, ["high", "normal", "once", "low"]);
-    eventually("an empty queue", SOON, || {
-        (gearmand.status_of("order")?.total == 0).then_some(())
-    });
+    eventually("an empty queue", SOON, || (gearmand.status_of("order")?.total == 0).then_some(()));
 }
 
 #[test]
@@ -142,19 +118,11 @@ fn a_job_for_later_waits() {
         echo(job, out);
     });
     let mut client = client(&gearmand);
-    let in_an_hour = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-        + 3600;
-    client
-        .submit_at("epoch", "later", "later", in_an_hour)
-        .unwrap();
+    let in_an_hour = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600;
+    client.submit_at("epoch", "later", "later", in_an_hour).unwrap();
     client.submit_at("epoch", "now", "now", 1).unwrap();
     assert_eq!(workloads.recv_timeout(SOON).unwrap(), b"now");
-    eventually("only the later job", SOON, || {
-        (gearmand.status_of("epoch")?.total == 1).then_some(())
-    });
+    eventually("only the later job", SOON, || (gearmand.status_of("epoch")?.total == 1).then_some(()));
     assert!(workloads.try_recv().is_err());
 }
 
@@ -169,18 +137,10 @@ fn a_failed_job_brings_its_warnings() {
     });
     let mut client = client(&gearmand);
     let error = client.run("fail", "").unwrap_err();
-    let ClientError::Failed { handle, warnings } = &error else {
-        panic!("{error}")
-    };
+    let ClientError::Failed { handle, warnings } = &error else { panic!("{error}") };
     assert_eq!(warnings.len(), 64);
-    assert_eq!(
-        error.to_string(),
-        format!("job {handle} failed: warning 99")
-    );
-    assert!(
-        matches!(client.run("fail", ""), Err(ClientError::Failed { .. })),
-        "the connection is still good"
-    );
+    assert_eq!(error.to_string(), format!("job {handle} failed: warning 99"));
+    assert!(matches!(client.run("fail", ""), Err(ClientError::Failed { .. })), "the connection is still good");
 }
 
 #[test]
@@ -189,24 +149,15 @@ fn an_exception_comes_with_its_message_only_where_asked_for() {
     let _worker = TinyWorker::start(&gearmand, "throw", |job, out| {
         request::work_exception(out, job.handle(), "out of paper").unwrap();
     });
-    let error = client(&gearmand)
-        .exceptions(true)
-        .run("throw", "")
-        .unwrap_err();
-    assert!(
-        matches!(&error, ClientError::Exception { message, .. } if message == "out of paper"),
-        "{error}"
-    );
+    let error = client(&gearmand).exceptions(true).run("throw", "").unwrap_err();
+    assert!(matches!(&error, ClientError::Exception { message, .. } if message == "out of paper"), "{error}");
     assert!(error.to_string().ends_with(" failed: out of paper"));
 
     // gearmand 1.1.20 sends the handle with a trailing NUL here.
     let mut plain = client(&gearmand);
     for _ in 0..2 {
         let error = plain.run("throw", "").unwrap_err();
-        assert!(
-            matches!(&error, ClientError::Failed { handle, .. } if !handle.contains('\0')),
-            "{error:?}"
-        );
+        assert!(matches!(&error, ClientError::Failed { handle, .. } if !handle.contains('\0')), "{error:?}");
     }
 }
 
@@ -215,13 +166,7 @@ fn a_server_that_is_away_is_passed_over() {
     let (mut first, second) = (Gearmand::start(), Gearmand::start());
     let worker = TinyWorker::start(&second, "echo", echo);
     let mut client = Client::new(servers(&[&first, &second])).timeout(SOON);
-    assert_eq!(
-        client
-            .submit_background("nobody", "")
-            .map(|_| client.server().port)
-            .unwrap(),
-        first.port()
-    );
+    assert_eq!(client.submit_background("nobody", "").map(|_| client.server().port).unwrap(), first.port());
     first.stop();
     // The connection that it kept is dead: it finds out, and goes on.
     assert_eq!(client.run("echo", "a").unwrap(), b"a");
@@ -240,9 +185,7 @@ fn a_frozen_server_is_passed_over_too() {
     let (first, second) = (Gearmand::start(), Gearmand::start());
     let _worker = TinyWorker::start(&second, "echo", echo);
     first.freeze();
-    let mut client = Client::new(servers(&[&first, &second]))
-        .connect_timeout(Duration::from_secs(1))
-        .timeout(SOON);
+    let mut client = Client::new(servers(&[&first, &second])).connect_timeout(Duration::from_secs(1)).timeout(SOON);
     assert_eq!(client.run("echo", "a").unwrap(), b"a");
 }
 
@@ -266,10 +209,7 @@ fn a_server_that_restarts_is_connected_again() {
     let mut client = client(&gearmand);
     client.submit_background("f", "").unwrap();
     gearmand.stop();
-    assert!(matches!(
-        client.submit_background("f", ""),
-        Err(ClientError::NoServer { .. })
-    ));
+    assert!(matches!(client.submit_background("f", ""), Err(ClientError::NoServer { .. })));
     gearmand.start_again();
     client.submit_background("f", "").unwrap();
 }
@@ -279,10 +219,7 @@ fn a_result_that_does_not_come_times_out() {
     let gearmand = Gearmand::start();
     let mut client = Client::new(servers(&[&gearmand])).timeout(Duration::from_millis(100));
     let start = Instant::now();
-    assert!(matches!(
-        client.run("nobody", ""),
-        Err(ClientError::TimedOut)
-    ));
+    assert!(matches!(client.run("nobody", ""), Err(ClientError::TimedOut)));
     assert!(start.elapsed() >= Duration::from_millis(100));
     // The late answers of the old connection can't disturb the next call.
     client = client.timeout(SOON);
@@ -312,13 +249,7 @@ fn a_server_lost_while_a_job_runs_is_an_error_and_no_second_run() {
 fn a_name_with_a_nul_is_refused_before_anything_is_sent() {
     let list = ServerList::parse(&format!("127.0.0.1:{}", free_port())).unwrap();
     let error = Client::new(list).run("a\0b", "").unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ClientError::Protocol(PacketError::NulInArgument { .. })
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, ClientError::Protocol(PacketError::NulInArgument { .. })), "{error}");
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gearman_protocol::{
-    Client, ClientError, Decoder, Magic, Packet, PacketType, Priority, ServerList, packet::encode,
-};
+use gearman_protocol::{Client, ClientError, Decoder, Magic, Packet, PacketType, Priority, ServerList, packet::encode};
 
 use crate::support::SOON;
 
@@ -18,9 +16,7 @@ fn response(kind: PacketType, args: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Accepts one single connection, echoes, and answers each other request with `answer`.
-fn server(
-    mut answer: impl FnMut(&Packet) -> Vec<u8> + Send + 'static,
-) -> (ServerList, JoinHandle<()>) {
+fn server(mut answer: impl FnMut(&Packet) -> Vec<u8> + Send + 'static) -> (ServerList, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = ServerList::parse(&listener.local_addr().unwrap().to_string()).unwrap();
     let thread = thread::spawn(move || {
@@ -62,10 +58,7 @@ fn a_connection_is_used_again_also_after_a_failed_job() {
     });
     let mut client = Client::new(servers).timeout(SOON);
     assert_eq!(client.run("echo", "a\0b").unwrap(), b"a\0b");
-    assert!(matches!(
-        client.run("fail", ""),
-        Err(ClientError::Failed { .. })
-    ));
+    assert!(matches!(client.run("fail", ""), Err(ClientError::Failed { .. })));
     assert_eq!(client.run("bare", "").unwrap(), b"");
     assert_eq!(client.run("echo", "c").unwrap(), b"c");
     drop(client);
@@ -86,10 +79,7 @@ fn progress_that_is_no_number_does_not_cost_the_result() {
     let mut events = 0;
     let result = client.run_with("f", "", "", Priority::Normal, |_| events += 1);
     assert_eq!(result.unwrap(), b"done");
-    assert_eq!(
-        events, 2,
-        "its creation, and the one status that makes sense"
-    );
+    assert_eq!(events, 2, "its creation, and the one status that makes sense");
     drop(client);
     thread.join().unwrap();
 }
@@ -108,10 +98,7 @@ fn garbage_and_a_sudden_end_are_errors() {
     let (servers, thread) = server(|_| panic!("closes the connection"));
     let address = servers.to_string();
     let error = Client::new(servers).timeout(SOON).run("f", "").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("job server {address}: it closed the connection")
-    );
+    assert_eq!(error.to_string(), format!("job server {address}: it closed the connection"));
     assert!(thread.join().is_err());
 }
 
@@ -120,14 +107,9 @@ fn a_server_that_never_speaks_is_no_server() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let servers = ServerList::parse(&address.to_string()).unwrap();
-    let error = Client::new(servers)
-        .connect_timeout(Duration::from_millis(50))
-        .run("f", "")
-        .unwrap_err();
+    let error = Client::new(servers).connect_timeout(Duration::from_millis(50)).run("f", "").unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!(
-            "no job server can be used: {address} (no answer in time); is gearmand running there?"
-        )
+        format!("no job server can be used: {address} (no answer in time); is gearmand running there?")
     );
 }

@@ -4,9 +4,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gearman_protocol::{
-    Connection, ConnectionError, JobAssignment, PacketType, ServerAddress, ServerList, request,
-};
+use gearman_protocol::{Connection, ConnectionError, JobAssignment, PacketType, ServerAddress, ServerList, request};
 use gearman_testkit::Gearmand;
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -60,10 +58,7 @@ impl TinyWorker {
             // It ends when the connection does: dropped here, or with its gearmand.
             let _ = work();
         });
-        Self {
-            stream,
-            thread: Some(thread),
-        }
+        Self { stream, thread: Some(thread) }
     }
 }
 
@@ -82,10 +77,7 @@ pub(crate) fn address(gearmand: &Gearmand) -> ServerAddress {
 }
 
 pub(crate) fn servers(gearmands: &[&Gearmand]) -> ServerList {
-    let list: Vec<_> = gearmands
-        .iter()
-        .map(|gearmand| gearmand.address())
-        .collect();
+    let list: Vec<_> = gearmands.iter().map(|gearmand| gearmand.address()).collect();
     ServerList::parse(&list.join(",")).unwrap()
 }
 

@@ -131,9 +131,7 @@ fn bad_toml() {
 fn an_error_is_one_line_without_control_characters() {
     let error = file("a.toml", "\"a\\nb\\u001b[2J\" = 1").unwrap_err();
     insta::assert_snapshot!(error, @r"unknown key `a\nb\u{1b}[2J`, at a.toml:1");
-    let error = Layer::new()
-        .set("interval", "\n5x", Origin::Builder)
-        .unwrap_err();
+    let error = Layer::new().set("interval", "\n5x", Origin::Builder).unwrap_err();
     insta::assert_snapshot!(error, @"`interval`: `5x` has the unknown unit `x`: ms, s, m, h and d are known, set by the program");
 }
 
@@ -215,12 +213,7 @@ fn yaml_bombs_are_refused_soon() {
         laughs += &format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", "));
     }
     insta::assert_snapshot!(file("a.yaml", &laughs).unwrap_err(), @"this is no YAML: more than 50000 values, at a.yaml:5");
-    for deep in [
-        "[".repeat(100_000),
-        "- ".repeat(100_000),
-        "{a: ".repeat(1000),
-        "? ".repeat(1000),
-    ] {
+    for deep in ["[".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(1000), "? ".repeat(1000)] {
         let error = file("a.yaml", &deep).unwrap_err();
         assert!(matches!(error, ConfigError::Syntax { .. }), "{error}");
     }

@@ -33,11 +33,7 @@ impl Job {
         let Some(worker) = self.workers.remove(&process) else {
             return;
         };
-        out.push(self.log(
-            Level::Error,
-            None,
-            format!("Could not start a process of type {}: {error}", self.name),
-        ));
+        out.push(self.log(Level::Error, None, format!("Could not start a process of type {}: {error}", self.name)));
         if !worker.was_asked_to_go() {
             self.died_at_once(process, now, jitter, out);
         }
@@ -56,11 +52,7 @@ impl Job {
         let Some(worker) = self.bury(process, final_activity, now) else {
             return;
         };
-        out.push(self.log(
-            Level::Info,
-            worker.pid(),
-            format!("Exited with status {status}"),
-        ));
+        out.push(self.log(Level::Info, worker.pid(), format!("Exited with status {status}")));
         if worker.was_asked_to_go() {
             return;
         }
@@ -86,11 +78,7 @@ impl Job {
             return;
         };
         if let Some(pid) = worker.pid() {
-            out.push(self.log(
-                Level::Info,
-                Some(pid),
-                format!("Exited with status {}", ExitStatus::Unknown),
-            ));
+            out.push(self.log(Level::Info, Some(pid), format!("Exited with status {}", ExitStatus::Unknown)));
         }
     }
 
@@ -99,9 +87,7 @@ impl Job {
         if self.backoff.failures() == 0 {
             return false;
         }
-        let ran_well = self
-            .on_trial()
-            .find(|&(_, started)| now.since(started) >= GOOD_RUN);
+        let ran_well = self.on_trial().find(|&(_, started)| now.since(started) >= GOOD_RUN);
         if let Some((process, _)) = ran_well {
             self.ran_well(process);
         }
@@ -114,18 +100,12 @@ impl Job {
             return None;
         }
         let good_run = self.on_trial().map(|(_, started)| started + GOOD_RUN).min();
-        let held = (self.backoff.holds(now) && self.counted() < self.target)
-            .then(|| self.backoff.held_until());
+        let held = (self.backoff.holds(now) && self.counted() < self.target).then(|| self.backoff.held_until());
         good_run.into_iter().chain(held).min()
     }
 
     /// Removes a process and keeps what it did.
-    fn bury(
-        &mut self,
-        process: ProcessId,
-        final_activity: Option<Activity>,
-        now: Time,
-    ) -> Option<Worker> {
+    fn bury(&mut self, process: ProcessId, final_activity: Option<Activity>, now: Time) -> Option<Worker> {
         if let Some(activity) = final_activity {
             self.observe(process, activity, now);
         }
@@ -134,22 +114,13 @@ impl Job {
         Some(worker)
     }
 
-    fn died_at_once(
-        &mut self,
-        process: ProcessId,
-        now: Time,
-        jitter: &mut Jitter,
-        out: &mut Vec<Effect>,
-    ) {
+    fn died_at_once(&mut self, process: ProcessId, now: Time, jitter: &mut Jitter, out: &mut Vec<Effect>) {
         if process < self.trial_from {
             return;
         }
         let delay = self.backoff.failed(now, jitter);
         // Everything that has been asked for so far belongs to the round that has just failed.
-        let newest = self
-            .workers
-            .last_key_value()
-            .map_or(process, |(&newest, _)| newest.max(process));
+        let newest = self.workers.last_key_value().map_or(process, |(&newest, _)| newest.max(process));
         self.trial_from = ProcessId(newest.0 + 1);
         if self.backoff.is_failing() {
             let message = format!(
@@ -172,12 +143,10 @@ impl Job {
 
     /// The processes on trial, with their starts: those that run, and were asked for after the last failure.
     fn on_trial(&self) -> impl Iterator<Item = (ProcessId, Time)> {
-        self.workers
-            .range(self.trial_from..)
-            .filter_map(|(&process, worker)| match worker.life {
-                Life::Serving { started, .. } => Some((process, started)),
-                _ => None,
-            })
+        self.workers.range(self.trial_from..).filter_map(|(&process, worker)| match worker.life {
+            Life::Serving { started, .. } => Some((process, started)),
+            _ => None,
+        })
     }
 }
 

@@ -20,30 +20,17 @@ impl Job {
         policy: &dyn Policy,
         now: Time,
     ) {
-        let rows: Vec<FunctionStatus> = self
-            .functions
-            .iter()
-            .filter_map(|name| functions.get(name).copied())
-            .collect();
-        let status = rows
-            .iter()
-            .copied()
-            .fold(FunctionStatus::default(), FunctionStatus::plus);
+        let rows: Vec<FunctionStatus> = self.functions.iter().filter_map(|name| functions.get(name).copied()).collect();
+        let status = rows.iter().copied().fold(FunctionStatus::default(), FunctionStatus::plus);
         let news = match (complete, rows.is_empty()) {
             (true, _) => News::Complete,
             (false, false) => News::Partial,
             (false, true) => News::Stale,
         };
         if news != News::Stale {
-            self.queue = Some(QueueSnapshot {
-                status,
-                seen: now,
-                complete,
-            });
+            self.queue = Some(QueueSnapshot { status, seen: now, complete });
         }
-        let waiting = rows
-            .iter()
-            .fold(0_u64, |sum, row| sum.saturating_add(row.waiting()));
+        let waiting = rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.waiting()));
         let seen = self.observation(news, status, waiting, max_idle_time, now);
         let decision = policy.decide(&seen, self.limits);
         // The policy sees processes that exist. Replacements that are held back, or wait for a host, are in the target
@@ -57,21 +44,12 @@ impl Job {
     }
 
     /// What a process says that it does.
-    pub(in crate::manager) fn observe(
-        &mut self,
-        process: ProcessId,
-        activity: Activity,
-        now: Time,
-    ) {
+    pub(in crate::manager) fn observe(&mut self, process: ProcessId, activity: Activity, now: Time) {
         let Some(known) = self.workers.get(&process).map(Worker::jobs_done) else {
             return;
         };
         if activity.jobs_done > known || activity.state == ActivityState::Busy {
-            let ran = if activity.state == ActivityState::Idle {
-                activity.since
-            } else {
-                now
-            };
+            let ran = if activity.state == ActivityState::Idle { activity.since } else { now };
             self.last_ran = self.last_ran.max(Some(ran.min(now)));
         }
         self.note_results(&activity);
@@ -92,19 +70,9 @@ impl Job {
         now: Time,
     ) -> Observation {
         let count = |wanted: fn(&Worker) -> bool| {
-            u32::try_from(
-                self.workers
-                    .values()
-                    .filter(|worker| wanted(worker))
-                    .count(),
-            )
-            .unwrap_or(u32::MAX)
+            u32::try_from(self.workers.values().filter(|worker| wanted(worker)).count()).unwrap_or(u32::MAX)
         };
-        let mut idle: Vec<Duration> = self
-            .workers
-            .values()
-            .filter_map(|worker| worker.idle(now))
-            .collect();
+        let mut idle: Vec<Duration> = self.workers.values().filter_map(|worker| worker.idle(now)).collect();
         idle.sort_unstable_by(|a, b| b.cmp(a));
         Observation {
             news,
@@ -123,10 +91,7 @@ impl Job {
     fn note_results(&mut self, activity: &Activity) {
         self.last_run = self.last_run.max(activity.last_run);
         if let Some(error) = &activity.last_error
-            && self
-                .last_error
-                .as_ref()
-                .is_none_or(|known| error.at >= known.at)
+            && self.last_error.as_ref().is_none_or(|known| error.at >= known.at)
         {
             self.last_error = Some(error.clone());
         }

@@ -61,12 +61,7 @@ pub(super) struct Nursery<'a> {
 
 impl Job {
     pub(super) fn new(declaration: JobDeclaration) -> Self {
-        let JobDeclaration {
-            name,
-            functions,
-            limits,
-            max_idle_time,
-        } = declaration;
+        let JobDeclaration { name, functions, limits, max_idle_time } = declaration;
         Self {
             name,
             functions,
@@ -132,9 +127,7 @@ impl Job {
     }
 
     pub(super) fn workers(&self) -> impl Iterator<Item = (ProcessId, &Worker)> {
-        self.workers
-            .iter()
-            .map(|(&process, worker)| (process, worker))
+        self.workers.iter().map(|(&process, worker)| (process, worker))
     }
 
     /// Starts what is missing, and asks what is surplus to stop: idle processes first.
@@ -164,22 +157,12 @@ impl Job {
             let process = ProcessId(*nursery.next);
             *nursery.next += 1;
             self.workers.insert(process, Worker::spawning(host));
-            out.push(Effect::Spawn {
-                process,
-                job: self.name.clone(),
-                host,
-            });
+            out.push(Effect::Spawn { process, job: self.name.clone(), host });
         }
     }
 
     /// A process that was asked for runs, or an adopted one is confirmed under its PID.
-    pub(super) fn spawned(
-        &mut self,
-        process: ProcessId,
-        pid: u32,
-        now: Time,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn spawned(&mut self, process: ProcessId, pid: u32, now: Time, out: &mut Vec<Effect>) {
         let Some(worker) = self.workers.get_mut(&process) else {
             return;
         };
@@ -201,15 +184,9 @@ impl Job {
             return;
         };
         match worker.life {
-            Life::Spawning { then: Then::Serve } => {
-                worker.life = Life::Spawning { then: Then::Stop }
-            }
+            Life::Spawning { then: Then::Serve } => worker.life = Life::Spawning { then: Then::Stop },
             Life::Serving { pid, started } => {
-                worker.life = Life::Draining {
-                    pid,
-                    started,
-                    since: now,
-                };
+                worker.life = Life::Draining { pid, started, since: now };
                 out.push(Effect::Stop { process });
                 out.push(self.log(Level::Info, Some(pid), "Process killed".to_owned()));
             }
@@ -233,26 +210,14 @@ impl Job {
         match worker.life {
             Life::Spawning { .. } => worker.life = Life::Spawning { then: Then::Kill },
             Life::Serving { pid, started } | Life::Draining { pid, started, .. } => {
-                worker.life = Life::Killed {
-                    pid,
-                    started,
-                    since: now,
-                };
-                let busy_with = match worker
-                    .activity
-                    .as_ref()
-                    .and_then(|activity| activity.current.as_ref())
-                {
+                worker.life = Life::Killed { pid, started, since: now };
+                let busy_with = match worker.activity.as_ref().and_then(|activity| activity.current.as_ref()) {
                     Some(job) if job.handle.is_empty() => format!(", in {}", job.function),
                     Some(job) => format!(", in {} ({})", job.function, job.handle),
                     None => String::new(),
                 };
                 out.push(Effect::Kill { process });
-                out.push(self.log(
-                    Level::Warn,
-                    Some(pid),
-                    format!("Process killed: {why}{busy_with}"),
-                ));
+                out.push(self.log(Level::Warn, Some(pid), format!("Process killed: {why}{busy_with}")));
             }
             Life::Killed { .. } => {}
         }
@@ -271,15 +236,11 @@ impl Job {
             processes,
             last_run: self.last_run,
             last_error: self.last_error.clone(),
-            jobs_done: self
-                .workers
-                .values()
-                .map(Worker::jobs_done)
-                .fold(self.jobs_done_before, u64::saturating_add),
-            failing: self.backoff.is_failing().then(|| Failing {
-                times: self.backoff.failures(),
-                held_until: self.backoff.held_until(),
-            }),
+            jobs_done: self.workers.values().map(Worker::jobs_done).fold(self.jobs_done_before, u64::saturating_add),
+            failing: self
+                .backoff
+                .is_failing()
+                .then(|| Failing { times: self.backoff.failures(), held_until: self.backoff.held_until() }),
             queue: self.queue,
             decision: self.decision.clone(),
         }
@@ -290,30 +251,17 @@ impl Job {
     }
 
     fn counted(&self) -> u32 {
-        u32::try_from(
-            self.workers
-                .values()
-                .filter(|worker| worker.counts())
-                .count(),
-        )
-        .unwrap_or(u32::MAX)
+        u32::try_from(self.workers.values().filter(|worker| worker.counts()).count()).unwrap_or(u32::MAX)
     }
 
     /// Processes that say that they drain by themselves are surplus as soon as there are more than max with them, so
     /// that none is there beyond max without having been asked to go.
     fn stop_own_drainers(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let unasked = self
-            .workers
-            .values()
-            .filter(|worker| !worker.was_asked_to_go())
-            .count();
+        let unasked = self.workers.values().filter(|worker| !worker.was_asked_to_go()).count();
         if unasked <= usize::try_from(self.limits.max()).unwrap_or(usize::MAX) {
             return;
         }
-        let drainers = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| !worker.counts() && !worker.was_asked_to_go());
+        let drainers = self.workers.iter().filter(|(_, worker)| !worker.counts() && !worker.was_asked_to_go());
         for process in drainers.map(|(&process, _)| process).collect::<Vec<_>>() {
             self.stop(process, now, out);
         }
@@ -328,17 +276,8 @@ impl Job {
             .collect();
         candidates.sort_unstable();
         candidates.truncate(usize::try_from(surplus).unwrap_or(usize::MAX));
-        let idle = candidates
-            .iter()
-            .filter_map(|&(_, _, idle)| idle)
-            .min()
-            .unwrap_or_default()
-            .as_secs();
-        let message = format!(
-            "Stopping {} process(es) of type {} (idle: {idle})",
-            candidates.len(),
-            self.name
-        );
+        let idle = candidates.iter().filter_map(|&(_, _, idle)| idle).min().unwrap_or_default().as_secs();
+        let message = format!("Stopping {} process(es) of type {} (idle: {idle})", candidates.len(), self.name);
         out.push(self.log(Level::Debug, None, message));
         for (_, process, _) in candidates {
             self.stop(process, now, out);
@@ -346,11 +285,6 @@ impl Job {
     }
 
     fn log(&self, level: Level, pid: Option<u32>, message: String) -> Effect {
-        Effect::Log(LogLine {
-            level,
-            pid,
-            job: Some(self.name.clone()),
-            message,
-        })
+        Effect::Log(LogLine { level, pid, job: Some(self.name.clone()), message })
     }
 }

@@ -6,8 +6,7 @@ use super::*;
 fn the_minimum_is_started_when_the_host_is_ready() {
     let mut d = Driver::new(Settings::default());
     d.when(Event::Started).then("start host 1");
-    d.host_ready([job("a", 2, 5), job("b", 0, 1), job("c", 1, 1)])
-        .then("spawn a#1; spawn a#2; spawn c#3");
+    d.host_ready([job("a", 2, 5), job("b", 0, 1), job("c", 1, 1)]).then("spawn a#1; spawn a#2; spawn c#3");
 }
 
 #[test]
@@ -22,11 +21,7 @@ fn nothing_is_started_before_the_host_is_ready() {
 #[test]
 fn a_raised_minimum_is_started_at_once() {
     let mut d = driver([job("a", 1, 5)]);
-    d.order(Order::SetMin {
-        job: "a".into(),
-        min: 3,
-    })
-    .then("spawn a#2; spawn a#3; ok");
+    d.order(Order::SetMin { job: "a".into(), min: 3 }).then("spawn a#2; spawn a#3; ok");
     assert_eq!(d.job("a").limits, Limits::new(3, 5).unwrap());
     assert!(d.job("a").limits_changed);
 }
@@ -78,11 +73,7 @@ fn a_draining_process_takes_up_a_place_until_it_has_exited() {
 fn a_raised_maximum_gives_room_to_what_is_missing() {
     let mut d = driver([job("a", 1, 1)]);
     d.order(Order::Stop { pids: vec![101] }).then("stop 1; ok");
-    d.order(Order::SetMax {
-        job: "a".into(),
-        max: 2,
-    })
-    .then("spawn a#2; ok");
+    d.order(Order::SetMax { job: "a".into(), max: 2 }).then("spawn a#2; ok");
     d.exited(1, ExitStatus::Code(0)).then("");
 }
 

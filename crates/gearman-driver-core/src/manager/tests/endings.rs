@@ -24,12 +24,8 @@ fn a_process_above_the_minimum_is_replaced_too() {
 fn an_exit_that_was_asked_for_is_no_crash() {
     let mut d = driver([job("a", 1, 1)]);
     for process in 1..10 {
-        d.order(Order::Stop {
-            pids: vec![pid(process)],
-        })
-        .then(&format!("stop {process}; ok"));
-        d.exited(process, CRASH)
-            .then(&format!("spawn a#{}", process + 1));
+        d.order(Order::Stop { pids: vec![pid(process)] }).then(&format!("stop {process}; ok"));
+        d.exited(process, CRASH).then(&format!("spawn a#{}", process + 1));
         d.spawned(process + 1).then("");
     }
     assert_eq!(d.job("a").failing, None);
@@ -39,8 +35,7 @@ fn an_exit_that_was_asked_for_is_no_crash() {
 fn a_clean_exit_after_work_is_no_crash() {
     let mut d = driver([job("a", 1, 1)]);
     for process in 1..10 {
-        d.exited_as(process, ExitStatus::Code(0), ActivityState::Draining, 1)
-            .then(&format!("spawn a#{}", process + 1));
+        d.exited_as(process, ExitStatus::Code(0), ActivityState::Draining, 1).then(&format!("spawn a#{}", process + 1));
         d.spawned(process + 1).then("");
     }
     assert_eq!(d.job("a").failing, None);
@@ -50,16 +45,13 @@ fn a_clean_exit_after_work_is_no_crash() {
 fn a_process_killed_from_outside_while_idle_is_replaced_at_once_each_time() {
     let mut d = driver([job("a", 1, 1)]);
     for process in 1..=20 {
-        d.exited_as(process, ExitStatus::Signal(9), ActivityState::Idle, 0)
-            .then(&format!("spawn a#{}", process + 1));
+        d.exited_as(process, ExitStatus::Signal(9), ActivityState::Idle, 0).then(&format!("spawn a#{}", process + 1));
         d.spawned(process + 1).then("");
     }
     // But not for ever at full speed.
-    d.exited_as(21, ExitStatus::Signal(9), ActivityState::Idle, 0)
-        .then("spawn a#22");
+    d.exited_as(21, ExitStatus::Signal(9), ActivityState::Idle, 0).then("spawn a#22");
     d.spawned(22).then("");
-    d.exited_as(22, ExitStatus::Signal(9), ActivityState::Idle, 0)
-        .then("");
+    d.exited_as(22, ExitStatus::Signal(9), ActivityState::Idle, 0).then("");
 }
 
 #[test]
@@ -71,10 +63,7 @@ fn dying_at_once_again_and_again_is_held_back_for_growing_times() {
         d.spawned(process).then("");
         d.exited(process, CRASH).then("");
         let wait = d.next_deadline_in().unwrap();
-        assert!(
-            (nominal..=nominal * 1.1).contains(&wait) && wait <= 30.0,
-            "{wait} for {nominal}"
-        );
+        assert!((nominal..=nominal * 1.1).contains(&wait) && wait <= 30.0, "{wait} for {nominal}");
         process += 1;
         d.tick().then(&format!("spawn a#{process}"));
     }
@@ -83,11 +72,9 @@ fn dying_at_once_again_and_again_is_held_back_for_growing_times() {
 #[test]
 fn an_exit_in_the_first_job_counts_as_dying_at_once_whatever_the_status() {
     let mut d = driver([job("a", 1, 1)]);
-    d.exited_as(1, ExitStatus::Code(0), ActivityState::Busy, 0)
-        .then("spawn a#2");
+    d.exited_as(1, ExitStatus::Code(0), ActivityState::Busy, 0).then("spawn a#2");
     d.spawned(2).then("");
-    d.exited_as(2, ExitStatus::Code(0), ActivityState::Busy, 0)
-        .then("");
+    d.exited_as(2, ExitStatus::Code(0), ActivityState::Busy, 0).then("");
     assert_eq!(d.job("a").failing.unwrap().times, 2);
 }
 
@@ -166,11 +153,7 @@ fn waiting_jobs_and_orders_do_not_break_the_hold() {
     d.spawned(2).then("");
     d.exited(2, CRASH).then("");
     d.looked(&[("a", 3, 0)]).then("");
-    d.order(Order::SetMin {
-        job: "a".into(),
-        min: 2,
-    })
-    .then("ok");
+    d.order(Order::SetMin { job: "a".into(), min: 2 }).then("ok");
     d.tick().then("spawn a#3; spawn a#4; spawn a#5");
 }
 

@@ -6,8 +6,7 @@ use super::*;
 fn a_first_host_that_fails_ends_the_driver() {
     let mut d = Driver::new(Settings::default());
     d.when(Event::Started).then("start host 1");
-    d.host_failed("my_app::workers::Image: no model")
-        .then("exit 1: my_app::workers::Image: no model");
+    d.host_failed("my_app::workers::Image: no model").then("exit 1: my_app::workers::Image: no model");
     d.when(Event::Tick).then("");
     d.signal(Signal::Term).then("");
     d.order(set("a", 1, 1)).then("refused: invalid_job_name: a");
@@ -20,9 +19,7 @@ fn adopted_processes_go_on_and_what_is_missing_waits_for_the_new_host() {
     d.at(61.0).looked(&[("a", 5, 1)]).then("");
     d.host_ready([job("a", 3, 3)]).then("spawn a#4; spawn a#5");
     assert_eq!(d.job("a").processes[0].pid, 101);
-    d.at(70.0)
-        .exited(1, ExitStatus::Signal(11))
-        .then("spawn a#6");
+    d.at(70.0).exited(1, ExitStatus::Signal(11)).then("spawn a#6");
 }
 
 #[test]
@@ -80,8 +77,7 @@ fn limits_that_an_operator_set_stay() {
     d.order(set("a", 2, 3)).then("spawn a#3; ok");
     d.spawned(3).then("");
     d.at(60.0).host_gone(&[1, 2, 3], &[]).then("start host 2");
-    d.host_ready([job("a", 1, 9), job("b", 2, 2)])
-        .then("spawn b#4");
+    d.host_ready([job("a", 1, 9), job("b", 2, 2)]).then("spawn b#4");
     assert_eq!(d.job("a").limits, Limits::new(2, 3).unwrap());
     assert_eq!(d.job("b").limits, Limits::new(2, 2).unwrap());
 }
@@ -91,8 +87,7 @@ fn jobs_that_vanished_are_stopped_and_forgotten() {
     let mut d = driver([job("a", 1, 1), job("b", 1, 1)]);
     d.at(60.0).host_gone(&[1, 2], &[]).then("start host 2");
     d.log();
-    d.host_ready([job("b", 1, 1), job("c", 1, 1)])
-        .then("stop 1; spawn c#3");
+    d.host_ready([job("b", 1, 1), job("c", 1, 1)]).then("stop 1; spawn c#3");
     insta::assert_snapshot!(d.log(), @"
     DEBUG Added new job: c (processes: 1)
     WARN The worker code no longer has the job a: its processes are stopped

@@ -19,9 +19,7 @@ use crate::job::JobDeclaration;
 use crate::level::Level;
 use crate::limits::Limits;
 use crate::order::{JobSelection, Order, OrderId};
-use crate::process::{
-    Activity, ActivityState, CurrentJob, ExitStatus, HostId, LastError, ProcessId,
-};
+use crate::process::{Activity, ActivityState, CurrentJob, ExitStatus, HostId, LastError, ProcessId};
 use crate::snapshot::{JobSnapshot, ProcessSnapshot, Snapshot};
 use crate::time::{Time, UnixSeconds};
 
@@ -65,10 +63,7 @@ pub(super) fn driver(jobs: impl IntoIterator<Item = JobDeclaration>) -> Driver {
     driver_with(Settings::default(), jobs)
 }
 
-pub(super) fn driver_with(
-    settings: Settings,
-    jobs: impl IntoIterator<Item = JobDeclaration>,
-) -> Driver {
+pub(super) fn driver_with(settings: Settings, jobs: impl IntoIterator<Item = JobDeclaration>) -> Driver {
     let mut driver = Driver::new(settings);
     driver.when(Event::Started).then("start host 1");
     let answer = driver.host_ready(jobs);
@@ -78,13 +73,7 @@ pub(super) fn driver_with(
 
 impl Driver {
     pub(super) fn new(settings: Settings) -> Self {
-        Self {
-            manager: Manager::new(settings),
-            now: Time::START,
-            log: Vec::new(),
-            last_host: 0,
-            orders: 0,
-        }
+        Self { manager: Manager::new(settings), now: Time::START, log: Vec::new(), last_host: 0, orders: 0 }
     }
 
     /// The clock stands at so many seconds after the start.
@@ -110,14 +99,10 @@ impl Driver {
                 Effect::Stop { process } => words.push(format!("stop {}", process.0)),
                 Effect::Kill { process } => words.push(format!("kill {}", process.0)),
                 Effect::Reply { result: Ok(()), .. } => words.push("ok".to_owned()),
-                Effect::Reply {
-                    result: Err(error), ..
-                } => words.push(format!("refused: {error}")),
+                Effect::Reply { result: Err(error), .. } => words.push(format!("refused: {error}")),
                 Effect::UnknownJob { function, .. } => words.push(format!("unknown {function}")),
                 Effect::Exit { code, message } => {
-                    let message = message
-                        .map(|message| format!(": {message}"))
-                        .unwrap_or_default();
+                    let message = message.map(|message| format!(": {message}")).unwrap_or_default();
                     words.push(format!("exit {code}{message}"));
                 }
             }
@@ -127,19 +112,12 @@ impl Driver {
 
     pub(super) fn host_ready(&mut self, jobs: impl IntoIterator<Item = JobDeclaration>) -> Answer {
         let host = HostId(self.last_host);
-        self.when(Event::HostReady {
-            host,
-            generation: 1,
-            jobs: jobs.into_iter().collect(),
-        })
+        self.when(Event::HostReady { host, generation: 1, jobs: jobs.into_iter().collect() })
     }
 
     pub(super) fn host_failed(&mut self, error: &str) -> Answer {
         let host = HostId(self.last_host);
-        self.when(Event::HostFailed {
-            host,
-            error: error.to_owned(),
-        })
+        self.when(Event::HostFailed { host, error: error.to_owned() })
     }
 
     pub(super) fn host_gone(&mut self, adopted: &[u64], ended: &[u64]) -> Answer {
@@ -154,10 +132,7 @@ impl Driver {
     /// Every process that the answer asks for runs and registers.
     pub(super) fn bring_up(&mut self, answer: &Answer) {
         for word in answer.0.split("; ") {
-            if let Some((_, id)) = word
-                .strip_prefix("spawn ")
-                .and_then(|spawn| spawn.split_once('#'))
-            {
+            if let Some((_, id)) = word.strip_prefix("spawn ").and_then(|spawn| spawn.split_once('#')) {
                 let id = id.parse().unwrap();
                 self.spawned(id).then("");
                 self.is(id, ActivityState::Idle, 0);
@@ -166,17 +141,11 @@ impl Driver {
     }
 
     pub(super) fn spawned(&mut self, id: u64) -> Answer {
-        self.when(Event::Spawned {
-            process: ProcessId(id),
-            pid: pid(id),
-        })
+        self.when(Event::Spawned { process: ProcessId(id), pid: pid(id) })
     }
 
     pub(super) fn spawn_failed(&mut self, id: u64) -> Answer {
-        self.when(Event::SpawnFailed {
-            process: ProcessId(id),
-            error: "no memory".to_owned(),
-        })
+        self.when(Event::SpawnFailed { process: ProcessId(id), error: "no memory".to_owned() })
     }
 
     /// A process says what it does, since now, having answered so many jobs.
@@ -186,70 +155,37 @@ impl Driver {
     }
 
     pub(super) fn observed(&mut self, id: u64, activity: Activity) {
-        self.when(Event::Observed {
-            processes: vec![(ProcessId(id), activity)],
-        })
-        .then("");
+        self.when(Event::Observed { processes: vec![(ProcessId(id), activity)] }).then("");
     }
 
     pub(super) fn activity(&self, state: ActivityState, jobs_done: u64) -> Activity {
-        let current = (state == ActivityState::Busy).then(|| CurrentJob {
-            function: "f".to_owned(),
-            handle: "H:here:7".to_owned(),
-        });
-        Activity {
-            state,
-            jobs_done,
-            current,
-            ..Activity::idle(self.now)
-        }
+        let current = (state == ActivityState::Busy)
+            .then(|| CurrentJob { function: "f".to_owned(), handle: "H:here:7".to_owned() });
+        Activity { state, jobs_done, current, ..Activity::idle(self.now) }
     }
 
     pub(super) fn exited(&mut self, id: u64, status: ExitStatus) -> Answer {
-        self.when(Event::Exited {
-            process: ProcessId(id),
-            status,
-            final_activity: None,
-        })
+        self.when(Event::Exited { process: ProcessId(id), status, final_activity: None })
     }
 
-    pub(super) fn exited_as(
-        &mut self,
-        id: u64,
-        status: ExitStatus,
-        state: ActivityState,
-        jobs_done: u64,
-    ) -> Answer {
+    pub(super) fn exited_as(&mut self, id: u64, status: ExitStatus, state: ActivityState, jobs_done: u64) -> Answer {
         let final_activity = Some(self.activity(state, jobs_done));
-        self.when(Event::Exited {
-            process: ProcessId(id),
-            status,
-            final_activity,
-        })
+        self.when(Event::Exited { process: ProcessId(id), status, final_activity })
     }
 
     /// All job servers answered: function, TOTAL, RUNNING.
     pub(super) fn looked(&mut self, rows: &[(&str, u64, u64)]) -> Answer {
-        self.when(Event::Looked {
-            functions: status(rows),
-            complete: true,
-        })
+        self.when(Event::Looked { functions: status(rows), complete: true })
     }
 
     /// Not all job servers answered.
     pub(super) fn looked_in_part(&mut self, rows: &[(&str, u64, u64)]) -> Answer {
-        self.when(Event::Looked {
-            functions: status(rows),
-            complete: false,
-        })
+        self.when(Event::Looked { functions: status(rows), complete: false })
     }
 
     pub(super) fn order(&mut self, order: Order) -> Answer {
         self.orders += 1;
-        self.when(Event::Order {
-            id: OrderId(self.orders),
-            order,
-        })
+        self.when(Event::Order { id: OrderId(self.orders), order })
     }
 
     pub(super) fn signal(&mut self, signal: Signal) -> Answer {
@@ -265,9 +201,7 @@ impl Driver {
 
     /// How many seconds the next deadline is away.
     pub(super) fn next_deadline_in(&self) -> Option<f64> {
-        self.manager
-            .next_deadline()
-            .map(|deadline| deadline.since(self.now).as_secs_f64())
+        self.manager.next_deadline().map(|deadline| deadline.since(self.now).as_secs_f64())
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -289,26 +223,11 @@ pub(super) fn pid(id: u64) -> u32 {
 }
 
 fn status(rows: &[(&str, u64, u64)]) -> BTreeMap<String, FunctionStatus> {
-    rows.iter()
-        .map(|&(name, queue, busy)| {
-            (
-                name.to_owned(),
-                FunctionStatus {
-                    queue,
-                    busy,
-                    running: busy,
-                },
-            )
-        })
-        .collect()
+    rows.iter().map(|&(name, queue, busy)| (name.to_owned(), FunctionStatus { queue, busy, running: busy })).collect()
 }
 
 fn set(job: &str, min: u32, max: u32) -> Order {
-    Order::SetProcesses {
-        job: job.to_owned(),
-        min,
-        max,
-    }
+    Order::SetProcesses { job: job.to_owned(), min, max }
 }
 
 #[test]
@@ -323,8 +242,7 @@ fn what_happens_is_logged_in_the_originals_words() {
     d.bring_up(&answer);
     d.at(65.0).looked(&[("my::One::ping", 0, 0)]).then("stop 1");
     d.exited(1, ExitStatus::Code(0)).then("");
-    d.exited(2, ExitStatus::Signal(11))
-        .then("spawn my::One::ping#3");
+    d.exited(2, ExitStatus::Signal(11)).then("spawn my::One::ping#3");
     insta::assert_snapshot!(d.log(), @"
     DEBUG Starting 1 new process(es) of type my::One::ping
     INFO (102) [my::One::ping] Process started
@@ -339,24 +257,15 @@ fn what_happens_is_logged_in_the_originals_words() {
 #[test]
 fn results_are_kept_when_the_process_is_gone() {
     let mut d = driver([job("a", 1, 1)]);
-    let failed = |at, message: &str| {
-        Some(LastError {
-            at: UnixSeconds(at),
-            message: message.to_owned(),
-        })
-    };
+    let failed = |at, message: &str| Some(LastError { at: UnixSeconds(at), message: message.to_owned() });
     let mut activity = d.activity(ActivityState::Idle, 3);
     activity.last_run = Some(UnixSeconds(1000));
     activity.last_error = failed(990, "first");
     d.observed(1, activity.clone());
     activity.jobs_done = 4;
     activity.last_error = failed(1010, "second");
-    d.when(Event::Exited {
-        process: ProcessId(1),
-        status: ExitStatus::Code(1),
-        final_activity: Some(activity),
-    })
-    .then("spawn a#2");
+    d.when(Event::Exited { process: ProcessId(1), status: ExitStatus::Code(1), final_activity: Some(activity) })
+        .then("spawn a#2");
     d.spawned(2).then("");
     let mut late = d.activity(ActivityState::Idle, 1);
     late.last_run = Some(UnixSeconds(500));
@@ -373,32 +282,16 @@ fn the_snapshot_shows_jobs_by_name_and_processes_by_age() {
     let mut d = driver([job("b", 2, 2), job("a", 0, 5)]);
     d.at(7.0).is(1, ActivityState::Busy, 2);
     let seen = d.snapshot();
-    assert_eq!(
-        seen.jobs
-            .iter()
-            .map(|job| job.name.as_str())
-            .collect::<Vec<_>>(),
-        ["a", "b"]
-    );
+    assert_eq!(seen.jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(seen.generation, Some(1));
     assert!(!seen.shutting_down);
     let processes: Vec<(u32, ActivityState, u64)> = d
         .job("b")
         .processes
         .iter()
-        .map(
-            |ProcessSnapshot {
-                 pid,
-                 state,
-                 jobs_done,
-                 ..
-             }| (*pid, *state, *jobs_done),
-        )
+        .map(|ProcessSnapshot { pid, state, jobs_done, .. }| (*pid, *state, *jobs_done))
         .collect();
-    assert_eq!(
-        processes,
-        [(101, ActivityState::Busy, 2), (102, ActivityState::Idle, 0)]
-    );
+    assert_eq!(processes, [(101, ActivityState::Busy, 2), (102, ActivityState::Idle, 0)]);
 }
 
 #[test]

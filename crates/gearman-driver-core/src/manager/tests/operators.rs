@@ -6,8 +6,7 @@ use super::*;
 fn stop_lets_each_process_finish_and_replaces_it() {
     let mut d = driver([job("a", 2, 3)]);
     d.log();
-    d.order(Order::Stop { pids: vec![101] })
-        .then("stop 1; spawn a#3; ok");
+    d.order(Order::Stop { pids: vec![101] }).then("stop 1; spawn a#3; ok");
     d.exited(1, ExitStatus::Code(0)).then("");
     insta::assert_snapshot!(d.log(), @"
     INFO (101) [a] Process killed
@@ -19,10 +18,7 @@ fn stop_lets_each_process_finish_and_replaces_it() {
 #[test]
 fn without_room_the_replacement_waits_for_the_exit() {
     let mut d = driver([job("a", 2, 2)]);
-    d.order(Order::Stop {
-        pids: vec![101, 102],
-    })
-    .then("stop 1; stop 2; ok");
+    d.order(Order::Stop { pids: vec![101, 102] }).then("stop 1; stop 2; ok");
     d.exited(2, ExitStatus::Code(0)).then("spawn a#3");
     d.exited(1, ExitStatus::Code(0)).then("spawn a#4");
 }
@@ -39,16 +35,9 @@ fn what_was_stopped_above_the_minimum_is_not_replaced() {
 #[test]
 fn pids_of_others_are_passed_over_unless_none_is_ours() {
     let mut d = driver([job("a", 1, 2)]);
-    d.order(Order::Stop {
-        pids: vec![1, 101, 9999],
-    })
-    .then("stop 1; spawn a#2; ok");
-    d.order(Order::Stop {
-        pids: vec![1, 9999],
-    })
-    .then("refused: invalid_value: the given PID(s) do not belong to us");
-    d.order(Order::Stop { pids: vec![] })
-        .then("refused: invalid_value: the given PID(s) do not belong to us");
+    d.order(Order::Stop { pids: vec![1, 101, 9999] }).then("stop 1; spawn a#2; ok");
+    d.order(Order::Stop { pids: vec![1, 9999] }).then("refused: invalid_value: the given PID(s) do not belong to us");
+    d.order(Order::Stop { pids: vec![] }).then("refused: invalid_value: the given PID(s) do not belong to us");
 }
 
 #[test]
@@ -64,18 +53,11 @@ fn stopping_twice_changes_nothing() {
 #[test]
 fn killall_checks_all_names_before_it_touches_any() {
     let mut d = driver([job("a", 1, 1), job("b", 1, 1)]);
-    let named = |names: &[&str]| {
-        Order::KillAll(JobSelection::Named(
-            names.iter().map(ToString::to_string).collect(),
-        ))
-    };
-    d.order(named(&["a", "x", "y"]))
-        .then("refused: invalid_job_name: x");
-    d.order(named(&[]))
-        .then("refused: invalid_value: no job_names given");
+    let named = |names: &[&str]| Order::KillAll(JobSelection::Named(names.iter().map(ToString::to_string).collect()));
+    d.order(named(&["a", "x", "y"])).then("refused: invalid_job_name: x");
+    d.order(named(&[])).then("refused: invalid_value: no job_names given");
     d.order(named(&["b", "b"])).then("stop 2; ok");
-    d.order(Order::KillAll(JobSelection::All))
-        .then("stop 1; ok");
+    d.order(Order::KillAll(JobSelection::All)).then("stop 1; ok");
 }
 
 #[test]
@@ -90,46 +72,23 @@ fn killall_reaches_processes_that_are_being_spawned() {
 #[test]
 fn refusals_are_the_consoles_words() {
     let mut d = driver([job("a", 2, 4)]);
-    d.order(Order::SetMin {
-        job: "x".into(),
-        min: 1,
-    })
-    .then("refused: invalid_job_name: x");
-    d.order(Order::SetMin {
-        job: "a".into(),
-        min: 5,
-    })
-    .then("refused: invalid_value: min_processes must be smaller than max_processes");
-    d.order(Order::SetMax {
-        job: "a".into(),
-        max: 1,
-    })
-    .then("refused: invalid_value: max_processes must be greater than min_processes");
-    d.order(set("a", 3, 2))
+    d.order(Order::SetMin { job: "x".into(), min: 1 }).then("refused: invalid_job_name: x");
+    d.order(Order::SetMin { job: "a".into(), min: 5 })
+        .then("refused: invalid_value: min_processes must be smaller than max_processes");
+    d.order(Order::SetMax { job: "a".into(), max: 1 })
         .then("refused: invalid_value: max_processes must be greater than min_processes");
-    d.order(Order::SetMax {
-        job: "a".into(),
-        max: 65_536,
-    })
-    .then("refused: invalid_value: max_processes must be <= 65535");
-    d.order(set("a", 70_000, 70_000))
-        .then("refused: invalid_value: min_processes must be <= 65535");
+    d.order(set("a", 3, 2)).then("refused: invalid_value: max_processes must be greater than min_processes");
+    d.order(Order::SetMax { job: "a".into(), max: 65_536 })
+        .then("refused: invalid_value: max_processes must be <= 65535");
+    d.order(set("a", 70_000, 70_000)).then("refused: invalid_value: min_processes must be <= 65535");
     assert!(!d.job("a").limits_changed);
 }
 
 #[test]
 fn equal_bounds_are_allowed() {
     let mut d = driver([job("a", 1, 2)]);
-    d.order(Order::SetMin {
-        job: "a".into(),
-        min: 2,
-    })
-    .then("spawn a#2; ok");
-    d.order(Order::SetMax {
-        job: "a".into(),
-        max: 2,
-    })
-    .then("ok");
+    d.order(Order::SetMin { job: "a".into(), min: 2 }).then("spawn a#2; ok");
+    d.order(Order::SetMax { job: "a".into(), max: 2 }).then("ok");
 }
 
 #[test]

@@ -7,8 +7,7 @@ fn waiting_jobs_start_processes_up_to_the_maximum() {
     let mut d = driver([job("a", 0, 3)]);
     d.looked(&[("a", 2, 0)]).then("spawn a#1; spawn a#2");
     let mut d = driver([job("a", 0, 3)]);
-    d.looked(&[("a", 50, 0)])
-        .then("spawn a#1; spawn a#2; spawn a#3");
+    d.looked(&[("a", 50, 0)]).then("spawn a#1; spawn a#2; spawn a#3");
 }
 
 #[test]
@@ -46,8 +45,7 @@ fn jobs_that_other_drivers_run_open_the_gate_and_do_not_wait() {
 fn short_jobs_do_not_starve_behind_a_long_one_of_their_group() {
     let mut d = driver([group("g", &["long", "short"], 1, 10)]);
     d.is(1, ActivityState::Busy, 0);
-    d.looked(&[("long", 1, 1), ("short", 5, 0)])
-        .then("spawn g#2; spawn g#3; spawn g#4; spawn g#5; spawn g#6");
+    d.looked(&[("long", 1, 1), ("short", 5, 0)]).then("spawn g#2; spawn g#3; spawn g#4; spawn g#5; spawn g#6");
 }
 
 #[test]
@@ -56,9 +54,7 @@ fn an_idle_function_does_not_stop_the_processes_of_its_busy_sibling() {
     let answer = d.looked(&[("busy", 2, 0), ("idle", 0, 0)]);
     d.bring_up(&answer);
     for second in [5.0, 10.0, 15.0] {
-        d.at(second)
-            .looked(&[("busy", 2, 2), ("idle", 0, 0)])
-            .then("");
+        d.at(second).looked(&[("busy", 2, 2), ("idle", 0, 0)]).then("");
     }
 }
 
@@ -84,10 +80,7 @@ fn surplus_with_a_job_in_hand_stays() {
 }
 
 fn patient(seconds: u64) -> Settings {
-    Settings {
-        max_idle_time: Duration::from_secs(seconds),
-        ..Settings::default()
-    }
+    Settings { max_idle_time: Duration::from_secs(seconds), ..Settings::default() }
 }
 
 #[test]
@@ -126,10 +119,7 @@ fn a_process_that_never_ran_outlives_its_siblings_last_run() {
 
 #[test]
 fn max_idle_time_of_the_job_overrides_the_drivers() {
-    let own = JobDeclaration {
-        max_idle_time: Some(Duration::from_secs(5)),
-        ..job("a", 0, 9)
-    };
+    let own = JobDeclaration { max_idle_time: Some(Duration::from_secs(5)), ..job("a", 0, 9) };
     let mut d = driver_with(patient(60), [own, job("b", 0, 9)]);
     let answer = d.looked(&[("a", 1, 0), ("b", 1, 0)]);
     d.bring_up(&answer);
@@ -163,25 +153,15 @@ fn jobs_of_a_server_that_does_not_answer_do_not_hide_what_waits_at_the_others() 
     let answer = d.looked(&[("a", 1, 0)]);
     d.bring_up(&answer);
     d.is(1, ActivityState::Busy, 0);
-    d.at(5.0)
-        .looked_in_part(&[("a", 2, 0)])
-        .then("spawn a#2; spawn a#3");
+    d.at(5.0).looked_in_part(&[("a", 2, 0)]).then("spawn a#2; spawn a#3");
 }
 
 #[test]
 fn the_last_look_is_in_the_snapshot_with_its_reason() {
     let mut d = driver([group("g", &["f", "h"], 0, 3)]);
-    d.looked(&[("f", 4, 1), ("h", 2, 0)])
-        .then("spawn g#1; spawn g#2; spawn g#3");
+    d.looked(&[("f", 4, 1), ("h", 2, 0)]).then("spawn g#1; spawn g#2; spawn g#3");
     let seen = d.job("g");
-    assert_eq!(
-        seen.queue.unwrap().status,
-        FunctionStatus {
-            queue: 6,
-            busy: 1,
-            running: 1
-        }
-    );
+    assert_eq!(seen.queue.unwrap().status, FunctionStatus { queue: 6, busy: 1, running: 1 });
     assert_eq!(seen.spawning, 3);
     insta::assert_snapshot!(seen.decision.unwrap().reason, @"5 waiting, no process without a job: start 3");
 }
@@ -189,8 +169,7 @@ fn the_last_look_is_in_the_snapshot_with_its_reason() {
 #[test]
 fn a_function_that_no_job_has_is_reported_at_each_look_while_jobs_wait() {
     let mut d = driver([job("a", 0, 1)]);
-    d.looked(&[("new", 1, 0), ("old", 0, 0)])
-        .then("unknown new");
+    d.looked(&[("new", 1, 0), ("old", 0, 0)]).then("unknown new");
     d.looked(&[("new", 1, 0)]).then("unknown new");
     d.looked(&[("new", 0, 0)]).then("");
 }

@@ -36,11 +36,7 @@ fn state() -> impl Strategy<Value = ActivityState> {
 }
 
 fn status() -> impl Strategy<Value = ExitStatus> {
-    prop_oneof![
-        (0..3).prop_map(ExitStatus::Code),
-        (9..12).prop_map(ExitStatus::Signal),
-        Just(ExitStatus::Unknown)
-    ]
+    prop_oneof![(0..3).prop_map(ExitStatus::Code), (9..12).prop_map(ExitStatus::Signal), Just(ExitStatus::Unknown)]
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -51,14 +47,9 @@ fn order() -> impl Strategy<Value = Order> {
     prop_oneof![
         (name(), 0_u32..6).prop_map(|(job, min)| Order::SetMin { job, min }),
         (name(), 0_u32..6).prop_map(|(job, max)| Order::SetMax { job, max }),
-        (name(), 0_u32..6, 0_u32..70_000).prop_map(|(job, min, max)| Order::SetProcesses {
-            job,
-            min,
-            max: max % 9
-        }),
+        (name(), 0_u32..6, 0_u32..70_000).prop_map(|(job, min, max)| Order::SetProcesses { job, min, max: max % 9 }),
         prop::collection::vec(100_u32..140, 0..4).prop_map(|pids| Order::Stop { pids }),
-        prop::collection::vec(name(), 0..3)
-            .prop_map(|names| Order::KillAll(JobSelection::Named(names))),
+        prop::collection::vec(name(), 0..3).prop_map(|names| Order::KillAll(JobSelection::Named(names))),
         Just(Order::KillAll(JobSelection::All)),
     ]
 }
@@ -100,10 +91,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut world = Self {
-            manager: Manager::new(Settings {
-                max_idle_time: Duration::from_secs(3),
-                ..Settings::default()
-            }),
+            manager: Manager::new(Settings { max_idle_time: Duration::from_secs(3), ..Settings::default() }),
             now: Time::START,
             host: None,
             pending: BTreeMap::new(),
@@ -120,11 +108,7 @@ impl World {
     }
 
     fn event(&mut self, event: Event) {
-        let asked = if let Event::Order { id, .. } = event {
-            vec![id]
-        } else {
-            vec![]
-        };
+        let asked = if let Event::Order { id, .. } = event { vec![id] } else { vec![] };
         let ended_before = self.exits > 0;
         let mut answered = Vec::new();
         let mut spawned_for = BTreeSet::new();
@@ -146,71 +130,39 @@ impl World {
                     assert_eq!(self.pending.insert(process, job), None);
                 }
                 Effect::Stop { process } => {
-                    assert!(
-                        self.alive.contains_key(&process),
-                        "{process} is not there to be stopped"
-                    );
-                    assert!(
-                        self.told_to_go.insert(process),
-                        "{process} is stopped twice"
-                    );
+                    assert!(self.alive.contains_key(&process), "{process} is not there to be stopped");
+                    assert!(self.told_to_go.insert(process), "{process} is stopped twice");
                 }
                 Effect::Kill { process } => {
-                    assert!(
-                        self.alive.contains_key(&process),
-                        "{process} is not there to be killed"
-                    );
+                    assert!(self.alive.contains_key(&process), "{process} is not there to be killed");
                     assert!(self.killed.insert(process), "{process} is killed twice");
                 }
                 Effect::Exit { .. } => self.exits += 1,
             }
-            assert!(
-                !ended_before || answered.len() == 1,
-                "only replies follow the end"
-            );
+            assert!(!ended_before || answered.len() == 1, "only replies follow the end");
         }
         assert_eq!(answered, asked, "each order is answered exactly once");
         if self.exits == 0 {
             self.check_bounds(&spawned_for);
         }
-        assert!(
-            self.manager
-                .next_deadline()
-                .is_none_or(|due| due > self.now),
-            "nothing that is due is left undone"
-        );
+        assert!(self.manager.next_deadline().is_none_or(|due| due > self.now), "nothing that is due is left undone");
     }
 
     fn check_bounds(&self, spawned_for: &BTreeSet<String>) {
         let snapshot = self.manager.snapshot(self.now);
         for job in snapshot.jobs {
-            let all = self
-                .pending
-                .values()
-                .chain(self.alive.values())
-                .filter(|name| **name == job.name)
-                .count();
+            let all = self.pending.values().chain(self.alive.values()).filter(|name| **name == job.name).count();
             let asked_to_go = self
                 .alive
                 .iter()
-                .filter(|(id, name)| {
-                    **name == job.name && (self.told_to_go.contains(id) || self.killed.contains(id))
-                })
+                .filter(|(id, name)| **name == job.name && (self.told_to_go.contains(id) || self.killed.contains(id)))
                 .count();
             let max = job.limits.max() as usize;
             if spawned_for.contains(&job.name) {
                 assert!(all <= max, "{}: {all} of {max} after a start", job.name);
             }
-            let alive = self
-                .alive
-                .values()
-                .filter(|name| **name == job.name)
-                .count();
-            assert!(
-                alive - asked_to_go <= max || self.exits > 0,
-                "{}: {alive} alive, max {max}",
-                job.name
-            );
+            let alive = self.alive.values().filter(|name| **name == job.name).count();
+            assert!(alive - asked_to_go <= max || self.exits > 0, "{}: {alive} alive, max {max}", job.name);
             if !snapshot.shutting_down {
                 assert_eq!(job.limits.clamp(job.target), job.target);
             }
@@ -220,11 +172,7 @@ impl World {
     }
 
     fn activity(&self, state: ActivityState, jobs_done: u64) -> Activity {
-        Activity {
-            state,
-            jobs_done,
-            ..Activity::idle(self.now)
-        }
+        Activity { state, jobs_done, ..Activity::idle(self.now) }
     }
 
     fn take(&mut self, step: Step) {
@@ -233,88 +181,52 @@ impl World {
                 if let Some(process) = pick(&self.pending, &which) {
                     let job = self.pending.remove(&process).unwrap();
                     self.alive.insert(process, job);
-                    self.event(Event::Spawned {
-                        process,
-                        pid: pid(process.0),
-                    });
+                    self.event(Event::Spawned { process, pid: pid(process.0) });
                 }
             }
             Step::SpawnFailed(which) => {
                 if let Some(process) = pick(&self.pending, &which) {
                     self.pending.remove(&process);
-                    self.event(Event::SpawnFailed {
-                        process,
-                        error: "no".to_owned(),
-                    });
+                    self.event(Event::SpawnFailed { process, error: "no".to_owned() });
                 }
             }
             Step::Exited(which, status, last) => {
                 if let Some(process) = pick(&self.alive, &which) {
                     self.alive.remove(&process);
                     let final_activity = last.map(|(state, done)| self.activity(state, done));
-                    self.event(Event::Exited {
-                        process,
-                        status,
-                        final_activity,
-                    });
+                    self.event(Event::Exited { process, status, final_activity });
                 }
             }
             Step::Observed(which, state, done) => {
                 if let Some(process) = pick(&self.alive, &which) {
                     let activity = self.activity(state, done);
-                    self.event(Event::Observed {
-                        processes: vec![(process, activity)],
-                    });
+                    self.event(Event::Observed { processes: vec![(process, activity)] });
                 }
             }
             Step::Looked(rows, complete) => {
                 let functions = NAMES
                     .into_iter()
                     .zip(rows)
-                    .map(|(name, (queue, busy))| {
-                        (
-                            name.to_owned(),
-                            FunctionStatus {
-                                queue,
-                                busy,
-                                running: busy,
-                            },
-                        )
-                    })
+                    .map(|(name, (queue, busy))| (name.to_owned(), FunctionStatus { queue, busy, running: busy }))
                     .collect();
-                self.event(Event::Looked {
-                    functions,
-                    complete,
-                });
+                self.event(Event::Looked { functions, complete });
             }
             Step::Order(order) => {
                 self.orders += 1;
-                self.event(Event::Order {
-                    id: OrderId(self.orders),
-                    order,
-                });
+                self.event(Event::Order { id: OrderId(self.orders), order });
             }
             Step::HostReady(jobs) => {
                 if let Some((host, false)) = self.host {
                     self.host = Some((host, true));
-                    let jobs: BTreeMap<usize, JobDeclaration> = jobs
-                        .into_iter()
-                        .map(|(name, min, more)| (name, job(NAMES[name], min, min + more)))
-                        .collect();
-                    self.event(Event::HostReady {
-                        host,
-                        generation: 1,
-                        jobs: jobs.into_values().collect(),
-                    });
+                    let jobs: BTreeMap<usize, JobDeclaration> =
+                        jobs.into_iter().map(|(name, min, more)| (name, job(NAMES[name], min, min + more))).collect();
+                    self.event(Event::HostReady { host, generation: 1, jobs: jobs.into_values().collect() });
                 }
             }
             Step::HostFailed => {
                 if let Some((host, false)) = self.host {
                     self.host = None;
-                    self.event(Event::HostFailed {
-                        host,
-                        error: "no".to_owned(),
-                    });
+                    self.event(Event::HostFailed { host, error: "no".to_owned() });
                 }
             }
             Step::HostGone(bits) => {
@@ -322,10 +234,7 @@ impl World {
                     self.host = None;
                     let (mut adopted, mut ended) = (Vec::new(), Vec::new());
                     for process in std::mem::take(&mut self.of_host) {
-                        let job = self
-                            .pending
-                            .remove(&process)
-                            .or_else(|| self.alive.remove(&process));
+                        let job = self.pending.remove(&process).or_else(|| self.alive.remove(&process));
                         match job {
                             Some(job) if bits >> (process.0 % 64) & 1 == 1 => {
                                 self.alive.insert(process, job);
@@ -336,12 +245,7 @@ impl World {
                         }
                     }
                     let status = ExitStatus::Signal(9);
-                    self.event(Event::HostGone {
-                        host,
-                        status,
-                        adopted,
-                        ended,
-                    });
+                    self.event(Event::HostGone { host, status, adopted, ended });
                 }
             }
             Step::Time(millis) => {

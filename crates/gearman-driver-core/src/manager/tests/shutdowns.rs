@@ -10,9 +10,7 @@ fn term_lets_every_process_finish_and_then_the_host_go() {
     assert!(d.snapshot().shutting_down);
     d.exited(2, ExitStatus::Code(0)).then("");
     d.exited(3, ExitStatus::Code(0)).then("");
-    d.at(20.0)
-        .exited(1, ExitStatus::Code(0))
-        .then("stop host 1");
+    d.at(20.0).exited(1, ExitStatus::Code(0)).then("stop host 1");
     d.host_gone(&[], &[]).then("exit 0");
     assert_eq!(d.next_deadline_in(), None);
 }
@@ -132,6 +130,5 @@ fn a_host_that_does_not_end_is_left_behind() {
 fn processes_that_survive_sigkill_are_given_up_and_named() {
     let mut d = driver([job("a", 1, 1)]);
     d.signal(Signal::Quit).then("kill 1");
-    d.tick()
-        .then("stop host 1; exit 1: these processes are still there after SIGKILL: 101");
+    d.tick().then("stop host 1; exit 1: these processes are still there after SIGKILL: 101");
 }

@@ -24,12 +24,7 @@ impl Command for KillAll {
     }
 
     fn examples(&self) -> &[&str] {
-        &[
-            "killall {job}",
-            "killall *",
-            "killall {job} no_such_job",
-            "killall",
-        ]
+        &["killall {job}", "killall *", "killall {job} no_such_job", "killall"]
     }
 
     fn run(&self, call: &Call<'_>) -> Result<Action, CommandError> {

@@ -18,12 +18,6 @@ impl Command for List {
     }
 
     fn run(&self, call: &Call<'_>) -> Result<Action, CommandError> {
-        Ok(Action::Answer(
-            call.snapshot
-                .jobs
-                .iter()
-                .map(|job| text::one_line(&job.name))
-                .collect(),
-        ))
+        Ok(Action::Answer(call.snapshot.jobs.iter().map(|job| text::one_line(&job.name)).collect()))
     }
 }

@@ -160,11 +160,7 @@ impl Commands {
 
     /// All of them, in the order of `help`.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Command> {
-        BUILT_IN.iter().copied().chain(
-            self.own
-                .iter()
-                .map(|command| command.as_ref() as &dyn Command),
-        )
+        BUILT_IN.iter().copied().chain(self.own.iter().map(|command| command.as_ref() as &dyn Command))
     }
 
     /// The one of that name.
@@ -178,18 +174,11 @@ impl Commands {
     /// What is wrong with the line.
     pub fn interpret(&self, line: &str, snapshot: &Snapshot) -> Result<Action, CommandError> {
         let (command, arguments) = self.parse(line)?;
-        command.run(&Call {
-            arguments: &arguments,
-            snapshot,
-            commands: self,
-        })
+        command.run(&Call { arguments: &arguments, snapshot, commands: self })
     }
 
     /// The command that a line calls, and the words after its name.
-    pub(super) fn parse<'a>(
-        &self,
-        line: &'a str,
-    ) -> Result<(&dyn Command, Vec<&'a str>), CommandError> {
+    pub(super) fn parse<'a>(&self, line: &'a str) -> Result<(&dyn Command, Vec<&'a str>), CommandError> {
         // As in the original, white space at the beginning is preceded by an empty word.
         let mut words = line.split(is_space);
         let name = words.next().unwrap_or_default();
@@ -200,9 +189,7 @@ impl Commands {
 
 impl std::fmt::Debug for Commands {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.iter().map(Command::name))
-            .finish()
+        f.debug_list().entries(self.iter().map(Command::name)).finish()
     }
 }
 
@@ -220,9 +207,7 @@ impl<'a> Call<'a> {
     /// The job that the first argument names.
     pub fn job(&self) -> Result<&'a JobSnapshot, CommandError> {
         let name = self.word(0);
-        self.snapshot
-            .job(name)
-            .ok_or_else(|| CommandError::unknown_job(name))
+        self.snapshot.job(name).ok_or_else(|| CommandError::unknown_job(name))
     }
 
     /// The number at that place, within what a bound may be at all.
@@ -237,20 +222,12 @@ impl<'a> Call<'a> {
         if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(OrderError::NotANumber(bound).into());
         }
-        Ok(word
-            .parse()
-            .ok()
-            .filter(|&number| number <= Limits::LARGEST))
+        Ok(word.parse().ok().filter(|&number| number <= Limits::LARGEST))
     }
 
     /// All arguments that can be PIDs. The others are nobody's.
     fn pids(&self) -> Vec<u32> {
         let digits = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
-        self.arguments
-            .iter()
-            .copied()
-            .filter(digits)
-            .filter_map(|word| word.parse().ok())
-            .collect()
+        self.arguments.iter().copied().filter(digits).filter_map(|word| word.parse().ok()).collect()
     }
 }

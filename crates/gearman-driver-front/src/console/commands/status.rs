@@ -29,21 +29,14 @@ impl Command for Status {
 
     fn run(&self, call: &Call<'_>) -> Result<Action, CommandError> {
         let rows: Vec<Row> = call.snapshot.jobs.iter().map(Row::of).collect();
-        let widest = |column: fn(&Row) -> &str| {
-            rows.iter()
-                .map(|row| column(row).chars().count())
-                .max()
-                .unwrap_or(0)
-        };
+        let widest = |column: fn(&Row) -> &str| rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
         let widths = Widths {
             name: widest(|row| &row.name),
             min: widest(|row| &row.min),
             max: widest(|row| &row.max),
             current: widest(|row| &row.current),
         };
-        Ok(Action::Answer(
-            rows.iter().map(|row| row.line(widths)).collect(),
-        ))
+        Ok(Action::Answer(rows.iter().map(|row| row.line(widths)).collect()))
     }
 }
 
@@ -70,35 +63,21 @@ pub(super) struct Widths {
 impl Row {
     pub(super) fn of(job: &JobSnapshot) -> Self {
         let error = job.last_error.as_ref();
-        let message = error
-            .map(|error| text::one_line(&error.message))
-            .filter(|message| !message.is_empty());
+        let message = error.map(|error| text::one_line(&error.message)).filter(|message| !message.is_empty());
         Self {
             name: text::one_line(&job.name),
             min: job.limits.min().to_string(),
             max: job.limits.max().to_string(),
             current: job.processes.len().to_string(),
             last_run: job.last_run.unwrap_or(UnixSeconds::EPOCH).to_string(),
-            last_error: error
-                .map_or(UnixSeconds::EPOCH, |error| error.at)
-                .to_string(),
-            message: message
-                .map(|message| format!("ERROR: {message}"))
-                .unwrap_or_default(),
+            last_error: error.map_or(UnixSeconds::EPOCH, |error| error.at).to_string(),
+            message: message.map(|message| format!("ERROR: {message}")).unwrap_or_default(),
         }
     }
 
     /// The cells, two spaces between them: those before an empty message stay.
     pub(super) fn line(&self, widths: Widths) -> String {
-        let Self {
-            name,
-            min,
-            max,
-            current,
-            last_run,
-            last_error,
-            message,
-        } = self;
+        let Self { name, min, max, current, last_run, last_error, message } = self;
         format!(
             "{name:<name_width$}  {min:>min_width$}  {max:>max_width$}  {current:>current_width$}  {last_run}  {last_error}  {message}",
             name_width = widths.name,

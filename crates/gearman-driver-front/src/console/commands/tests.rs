@@ -37,27 +37,16 @@ fn job(name: &str, min: u32, max: u32, pids: &[u32]) -> JobSnapshot {
 fn driver() -> Snapshot {
     let mut pong = job("my::One::pong", 0, 15, &[4711, 4712]);
     pong.last_run = Some(UnixSeconds(1_264_797_432));
-    pong.last_error = Some(LastError {
-        at: UnixSeconds(1_264_797_432),
-        message: "some error\n".to_owned(),
-    });
+    pong.last_error = Some(LastError { at: UnixSeconds(1_264_797_432), message: "some error\n".to_owned() });
     let mut ping = job("my::One::ping_much_longer", 0, 5, &[]);
     ping.last_run = Some(UnixSeconds(1_264_797_437));
-    Snapshot {
-        version: "1.2.3".to_owned(),
-        jobs: vec![ping, pong],
-        ..Snapshot::default()
-    }
+    Snapshot { version: "1.2.3".to_owned(), jobs: vec![ping, pong], ..Snapshot::default() }
 }
 
 /// What the driver answers, or what it is asked to do, with the spaces at the ends of lines made visible.
 fn said(line: &str) -> String {
     match Commands::new().interpret(line, &driver()) {
-        Ok(Action::Answer(lines)) => lines
-            .iter()
-            .map(|line| format!("{line}|"))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Ok(Action::Answer(lines)) => lines.iter().map(|line| format!("{line}|")).collect::<Vec<_>>().join("\n"),
         Ok(other) => format!("{other:?}"),
         Err(error) => format!("ERR {error}|"),
     }
@@ -69,10 +58,7 @@ fn status_is_aligned() {
     my::One::ping_much_longer  0   5  0  2010-01-29T20:37:17  1970-01-01T00:00:00  |
     my::One::pong              0  15  2  2010-01-29T20:37:12  2010-01-29T20:37:12  ERROR: some error|
     ");
-    let alone = Snapshot {
-        jobs: vec![job("a", 10, 65_535, &[1])],
-        ..Snapshot::default()
-    };
+    let alone = Snapshot { jobs: vec![job("a", 10, 65_535, &[1])], ..Snapshot::default() };
     let action = Commands::new().interpret("status", &alone).unwrap();
     insta::assert_debug_snapshot!(action, @r#"
     Answer(
@@ -81,9 +67,7 @@ fn status_is_aligned() {
         ],
     )
     "#);
-    let none = Commands::new()
-        .interpret("status", &Snapshot::default())
-        .unwrap();
+    let none = Commands::new().interpret("status", &Snapshot::default()).unwrap();
     assert_eq!(none, Action::Answer(vec![]));
 }
 
@@ -139,58 +123,19 @@ fn bounds_are_checked_job_first_then_digits_then_size() {
     for (line, answer) in [
         ("set_min_processes", "ERR invalid_job_name: |"),
         ("set_min_processes x y", "ERR invalid_job_name: x|"),
-        (
-            "set_min_processes {}",
-            "ERR invalid_value: min_processes must be >= 0|",
-        ),
-        (
-            "set_min_processes {} -1",
-            "ERR invalid_value: min_processes must be >= 0|",
-        ),
-        (
-            "set_min_processes {} +1",
-            "ERR invalid_value: min_processes must be >= 0|",
-        ),
-        (
-            "set_min_processes {} 1.0",
-            "ERR invalid_value: min_processes must be >= 0|",
-        ),
-        (
-            "set_min_processes {} ١",
-            "ERR invalid_value: min_processes must be >= 0|",
-        ),
-        (
-            "set_min_processes {} 65536",
-            "ERR invalid_value: min_processes must be <= 65535|",
-        ),
-        (
-            "set_max_processes {} x",
-            "ERR invalid_value: max_processes must be >= 0|",
-        ),
-        (
-            "set_max_processes {} 99999999999999999999999",
-            "ERR invalid_value: max_processes must be <= 65535|",
-        ),
-        (
-            "set_processes {}",
-            "ERR invalid_value: min_processes must be >= 0|",
-        ),
-        (
-            "set_processes {} 1",
-            "ERR invalid_value: max_processes must be >= 0|",
-        ),
-        (
-            "set_processes {} 70000 x",
-            "ERR invalid_value: max_processes must be >= 0|",
-        ),
-        (
-            "set_processes {} 70000 70000",
-            "ERR invalid_value: min_processes must be <= 65535|",
-        ),
-        (
-            "set_processes {} 1 70000",
-            "ERR invalid_value: max_processes must be <= 65535|",
-        ),
+        ("set_min_processes {}", "ERR invalid_value: min_processes must be >= 0|"),
+        ("set_min_processes {} -1", "ERR invalid_value: min_processes must be >= 0|"),
+        ("set_min_processes {} +1", "ERR invalid_value: min_processes must be >= 0|"),
+        ("set_min_processes {} 1.0", "ERR invalid_value: min_processes must be >= 0|"),
+        ("set_min_processes {} ١", "ERR invalid_value: min_processes must be >= 0|"),
+        ("set_min_processes {} 65536", "ERR invalid_value: min_processes must be <= 65535|"),
+        ("set_max_processes {} x", "ERR invalid_value: max_processes must be >= 0|"),
+        ("set_max_processes {} 99999999999999999999999", "ERR invalid_value: max_processes must be <= 65535|"),
+        ("set_processes {}", "ERR invalid_value: min_processes must be >= 0|"),
+        ("set_processes {} 1", "ERR invalid_value: max_processes must be >= 0|"),
+        ("set_processes {} 70000 x", "ERR invalid_value: max_processes must be >= 0|"),
+        ("set_processes {} 70000 70000", "ERR invalid_value: min_processes must be <= 65535|"),
+        ("set_processes {} 1 70000", "ERR invalid_value: max_processes must be <= 65535|"),
     ] {
         assert_eq!(said(&line.replace("{}", job)), answer, "{line}");
     }
@@ -226,18 +171,12 @@ fn killall_checks_all_names_first() {
 
 #[test]
 fn words_are_separated_by_any_white_space() {
-    assert_eq!(
-        said("show\t \x0b\x0c\rmy::One::pong\r"),
-        said("show my::One::pong")
-    );
+    assert_eq!(said("show\t \x0b\x0c\rmy::One::pong\r"), said("show my::One::pong"));
     assert_eq!(said(""), "ERR unknown_command: |");
     assert_eq!(said(" status"), "ERR unknown_command: |");
     assert_eq!(said("\r"), "ERR unknown_command: |");
     assert_eq!(said("Status"), "ERR unknown_command: Status|");
-    assert_eq!(
-        said("can\x1b[31m now"),
-        "ERR unknown_command: can\\x1b[31m|"
-    );
+    assert_eq!(said("can\x1b[31m now"), "ERR unknown_command: can\\x1b[31m|");
 }
 
 #[test]
@@ -245,23 +184,10 @@ fn every_command_is_documented_and_has_an_example() {
     let commands = Commands::new();
     for command in commands.iter() {
         let name = command.name();
-        assert!(
-            command.summary().len() > 10 && !command.summary().ends_with('.'),
-            "{name}"
-        );
+        assert!(command.summary().len() > 10 && !command.summary().ends_with('.'), "{name}");
         assert!(!command.examples().is_empty(), "{name}");
-        assert!(
-            command
-                .examples()
-                .iter()
-                .all(|example| example.split(' ').next() == Some(name)),
-            "{name}"
-        );
-        assert_eq!(
-            commands.iter().filter(|other| other.name() == name).count(),
-            1,
-            "{name}"
-        );
+        assert!(command.examples().iter().all(|example| example.split(' ').next() == Some(name)), "{name}");
+        assert_eq!(commands.iter().filter(|other| other.name() == name).count(), 1, "{name}");
         assert!(!name.is_empty() && !name.contains(is_space), "{name}");
     }
 }
@@ -283,12 +209,7 @@ fn a_program_can_add_its_own() {
     let commands = Commands::new().with(Arc::new(Hello)).unwrap();
     let answer = commands.interpret("hello you", &driver());
     assert_eq!(answer, Ok(Action::Answer(vec!["hello you".to_owned()])));
-    let Ok(Action::Answer(help)) = commands.interpret("help", &driver()) else {
-        panic!("help answers")
-    };
+    let Ok(Action::Answer(help)) = commands.interpret("help", &driver()) else { panic!("help answers") };
     assert!(help.last().unwrap().starts_with("hello  "));
-    assert_eq!(
-        commands.with(Arc::new(Hello)).unwrap_err(),
-        NameTaken("hello".to_owned())
-    );
+    assert_eq!(commands.with(Arc::new(Hello)).unwrap_err(), NameTaken("hello".to_owned()));
 }

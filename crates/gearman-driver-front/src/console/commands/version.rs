@@ -18,9 +18,6 @@ impl Command for Version {
     }
 
     fn run(&self, call: &Call<'_>) -> Result<Action, CommandError> {
-        Ok(Action::Answer(vec![format!(
-            "gearman-driver {}",
-            text::one_line(&call.snapshot.version)
-        )]))
+        Ok(Action::Answer(vec![format!("gearman-driver {}", text::one_line(&call.snapshot.version))]))
     }
 }

@@ -79,7 +79,7 @@ fn with_attributes(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
 #[derive(Default)]
 struct Request {
     namespaces: Vec<String>,
-    wanted: Option<Box<dyn Fn(&str) -> bool>>,
+    wanted: Option<fn(&str) -> bool>,
     options: BTreeMap<String, Map<String, Value>>,
     runtime: BTreeMap<String, RuntimeAttributes>,
     added: Vec<JobSpec>,
@@ -106,7 +106,7 @@ impl Request {
             types,
             LoadRequest {
                 namespaces: &self.namespaces,
-                wanted: self.wanted.as_deref(),
+                wanted: self.wanted.as_ref().map(|wanted| wanted as &dyn Fn(&str) -> bool),
                 server: "localhost:4730",
                 worker_options: &self.options,
                 job_runtime_attributes: &self.runtime,
@@ -184,7 +184,7 @@ fn a_worker_that_is_not_wanted_is_not_built() {
     }
     let types = [worker("app::Image", never, &[method("scale")]), worker("app::Text", text, &[method("wrap")])];
     let request = Request {
-        wanted: Some(Box::new(|path: &str| path != "app::Image")),
+        wanted: Some(|path| path != "app::Image"),
         ..Request::of(&["app"]).runtime("app::Image::scale", Some(0), None)
     };
     let loaded = request.load(&types).unwrap();

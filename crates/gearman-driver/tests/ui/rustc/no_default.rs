@@ -1,0 +1,12 @@
+#![allow(unused)]
+use gearman_driver::prelude::*;
+
+struct Image;
+
+#[worker]
+impl Image {
+    #[job]
+    fn scale(&self) {}
+}
+
+fn main() {}

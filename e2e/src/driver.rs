@@ -1,0 +1,233 @@
+//! A driver as a child process of a test.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use gearman_testkit::{eventually_or, free_port};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::{Console, PATIENCE, Proc, descendants, is_alive};
+
+/// How a driver is to be started.
+#[derive(Debug)]
+pub struct FarmBuilder {
+    program: PathBuf,
+    server: String,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    console: bool,
+}
+
+/// A running driver. Ended, with all that it started, when dropped.
+#[derive(Debug)]
+pub struct Farm {
+    child: Child,
+    console_port: u16,
+    dir: TempDir,
+}
+
+impl FarmBuilder {
+    /// One more argument or several, white space between them.
+    #[must_use]
+    pub fn args(mut self, arguments: &str) -> Self {
+        self.arguments.extend(arguments.split_whitespace().map(str::to_owned));
+        self
+    }
+
+    /// One more argument, whatever is in it.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// One more environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Without console, log file and server given on the command line: the test gives all.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.console = false;
+        self
+    }
+
+    fn command(&self, dir: &Path, console_port: u16) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(dir).stdin(Stdio::null());
+        if self.console {
+            command.args(["--server", &self.server, "--console-port", &console_port.to_string(), "--logfile"]);
+            command.arg(dir.join("driver.log"));
+        }
+        command.env_remove("RUST_BACKTRACE");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts the driver, and waits until its console answers.
+    #[must_use]
+    pub fn start(self) -> Farm {
+        let mut farm = self.start_unwatched();
+        let port = farm.console_port;
+        eventually_or(
+            "the driver's console answers",
+            PATIENCE,
+            || {
+                if let Ok(Some(status)) = farm.child.try_wait() {
+                    panic!("the driver ended with {status}: {}", farm.state());
+                }
+                Console::connect(port).ok()?.try_ask("list").ok().filter(|jobs| !jobs.is_empty()).map(|_| ())
+            },
+            || "no answer".to_owned(),
+        );
+        farm
+    }
+
+    /// Starts the driver, and waits for nothing.
+    #[must_use]
+    pub fn start_unwatched(self) -> Farm {
+        let dir = TempDir::new().unwrap();
+        let console_port = free_port();
+        let stderr = fs::File::create(dir.path().join("stderr")).unwrap();
+        let stdout = fs::File::create(dir.path().join("stdout")).unwrap();
+        let child = self.command(dir.path(), console_port).stdout(stdout).stderr(stderr).spawn().unwrap();
+        Farm { child, console_port, dir }
+    }
+}
+
+impl Farm {
+    /// A driver of `program` (`env!("CARGO_BIN_EXE_farm")`) for the job servers `server`.
+    #[must_use]
+    pub fn of(program: &str, server: impl Into<String>) -> FarmBuilder {
+        FarmBuilder {
+            program: program.into(),
+            server: server.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            console: true,
+        }
+    }
+
+    /// The supervisor's PID.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The console's port.
+    #[must_use]
+    pub fn console_port(&self) -> u16 {
+        self.console_port
+    }
+
+    /// A new connection to the console.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        Console::connect(self.console_port).unwrap()
+    }
+
+    /// The folder in which the driver runs.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What is in the log file by now.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.file("driver.log")
+    }
+
+    /// What is on standard error by now.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.file("stderr")
+    }
+
+    fn file(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.dir.path().join(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until a line of the log contains `text`, and gives the line.
+    #[must_use]
+    pub fn wait_log(&self, text: &str) -> String {
+        eventually_or(
+            &format!("the log says {text:?}"),
+            PATIENCE,
+            || self.log().lines().find(|line| line.contains(text)).map(str::to_owned),
+            || self.state(),
+        )
+    }
+
+    /// Waits until something holds, and shows the driver's state if it never does.
+    pub fn wait<T>(&self, what: &str, found: impl FnMut() -> Option<T>) -> T {
+        eventually_or(what, PATIENCE, found, || self.state())
+    }
+
+    /// The host's PID.
+    #[must_use]
+    pub fn host(&self) -> u32 {
+        let host = descendants(self.pid()).into_iter().find(|process| process.title.contains("[host, generation"));
+        host.unwrap_or_else(|| panic!("no host: {}", self.state())).pid
+    }
+
+    /// All processes of the driver but itself.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Proc> {
+        descendants(self.pid())
+    }
+
+    /// Signals the supervisor.
+    pub fn signal(&self, signal: Signal) {
+        kill(pid(self.pid()), signal).unwrap();
+    }
+
+    /// Waits until the supervisor has ended.
+    pub fn wait_exit(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the driver does not end: {}", self.state());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Log, standard error and processes, for a failing test.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let mut state = format!("log:\n{}\nstderr:\n{}\nprocesses:\n", self.log(), self.stderr());
+        for process in self.processes() {
+            let _ = writeln!(state, "{process:?}");
+        }
+        state
+    }
+}
+
+impl Drop for Farm {
+    fn drop(&mut self) {
+        let below = descendants(self.pid());
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        for process in below {
+            if is_alive(process.pid) {
+                let _ = kill(pid(process.pid), Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+fn pid(pid: u32) -> Pid {
+    Pid::from_raw(i32::try_from(pid).unwrap())
+}

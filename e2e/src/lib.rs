@@ -1,0 +1,18 @@
+//! What the end-to-end tests share: a driver as a child process, and its console.
+//!
+//! Each test starts its own `gearmand` (crate `gearman-testkit`) and its own driver, on free ports; whatever happens,
+//! nothing of either is left when the test ends.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a helper of tests fails the test")]
+
+mod console;
+mod driver;
+mod processes;
+
+pub use console::Console;
+pub use driver::{Farm, FarmBuilder};
+pub use processes::{Proc, descendants, is_alive};
+
+use std::time::Duration;
+
+/// How long a test waits for what must come: long, for loaded machines; only a failing test waits it out.
+pub const PATIENCE: Duration = Duration::from_secs(30);
