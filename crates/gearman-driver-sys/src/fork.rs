@@ -64,3 +64,24 @@ pub fn fork() -> Result<Forked, ForkError> {
         ForkResult::Child => Ok(Forked::Child),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_threads_is_refused_and_they_are_named() {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let (started, start) = std::sync::mpsc::channel();
+        let name = "a-pool".to_owned();
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            started.send(()).unwrap();
+            let _ = stopped.recv();
+        });
+        start.recv().unwrap();
+        let error = fork().map(drop).unwrap_err().to_string();
+        drop(stop);
+        thread.unwrap().join().unwrap();
+        assert!(error.contains("a-pool") && error.contains("process_start"), "{error}");
+    }
+}

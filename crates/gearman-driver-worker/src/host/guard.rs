@@ -36,3 +36,24 @@ impl Sockets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_opened_since_is_refused_and_its_peer_named() {
+        let before = Sockets::now();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let connection = std::net::TcpStream::connect(address).unwrap();
+        let refused = |before: &Sockets| before.no_new_connection().unwrap_err();
+        let error = refused(&before);
+        assert!(error.contains("process_start"), "{error}");
+        let all_but_it = Sockets(Sockets::now().0.into_iter().filter(|fd| *fd != connection.as_raw_fd()).collect());
+        let error = refused(&all_but_it);
+        assert!(error.contains(&address.to_string()), "{error}");
+    }
+}
