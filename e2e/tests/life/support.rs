@@ -23,8 +23,9 @@ pub(crate) fn job(method: &str) -> String {
 
 /// The farm of these tests, without an observer unless `arguments` say otherwise.
 pub(crate) fn farm(servers: &str, notes: &Notes, arguments: &str) -> FarmBuilder {
+    let observer = if arguments.contains("--interval") { "" } else { "--interval 0" };
     Farm::of(env!("CARGO_BIN_EXE_life_farm"), servers)
-        .args("--interval 0")
+        .args(observer)
         .args(arguments)
         .env("LIFE_NOTES", notes.path().display().to_string())
 }
