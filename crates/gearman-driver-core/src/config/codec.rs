@@ -319,10 +319,7 @@ fn policy(text: &str) -> Result<&'static dyn Policy, ValueError> {
     scaling::by_name(text).ok_or_else(|| {
         let names = scaling::POLICIES.iter().map(|policy| policy.name());
         ValueError::Invalid {
-            reason: format!(
-                "`{text}` is no scaling policy: `{}` is",
-                names.clone().collect::<Vec<_>>().join(", ")
-            ),
+            reason: format!("`{text}` is no scaling policy: `{}` is", names.clone().collect::<Vec<_>>().join(", ")),
             help: suggest::did_you_mean(text, names),
         }
     })
