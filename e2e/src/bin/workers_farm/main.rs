@@ -1,6 +1,12 @@
 //! A farm with a worker for each promise of the worker API. A test takes the namespaces that it needs, with
 //! `--namespaces`; what only the builder can say is chosen by environment variables.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::wrong_self_convention,
+    reason = "methods take what a job may take, and bear the names of functions"
+)]
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
