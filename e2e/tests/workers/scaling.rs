@@ -35,6 +35,7 @@ fn never_below_min() {
     let site = Site::new();
     let farm = site.farm("scaling").args("--interval 0.1").start();
     let mut console = farm.console();
+    farm.wait("the first process", || (console.row(FROM_ONE).processes == 1).then_some(()));
     thread::scope(|scope| {
         let jobs: Vec<_> = (0..4).map(|_| scope.spawn(|| site.run(FROM_ONE, "300"))).collect();
         let mut most = 0;

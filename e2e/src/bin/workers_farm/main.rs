@@ -70,5 +70,12 @@ fn main() -> ExitCode {
     if set("FARM_ADDED") {
         driver = driver.add_job(added::plain()).add_job(added::prefixed());
     }
-    driver.run()
+    let thread = set("FARM_THREAD").then(|| {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        (end, std::thread::spawn(move || ended.recv()))
+    });
+    let code = driver.run();
+    trace("run() has returned");
+    drop(thread);
+    code
 }
