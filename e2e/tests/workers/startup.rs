@@ -101,3 +101,13 @@ fn bounds_of_the_operator_that_cross_the_codes() {
         "{said}"
     );
 }
+
+#[test]
+fn two_added_jobs_with_one_function() {
+    let site = Site::new();
+    let mut farm = site.farm("").env("FARM_ADDED_TWICE", "1").start_unwatched();
+    assert_eq!(farm.wait_exit().code(), Some(1), "{}", farm.state());
+    let said = farm.stderr();
+    assert!(said.contains("is registered twice, by added job greeter and by added job other"), "{said}");
+    assert!(site.gearmand.status().is_empty(), "nothing was registered");
+}

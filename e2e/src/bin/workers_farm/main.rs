@@ -70,6 +70,9 @@ fn main() -> ExitCode {
     if set("FARM_ADDED") {
         driver = driver.add_job(added::plain()).add_job(added::prefixed());
     }
+    if set("FARM_ADDED_TWICE") {
+        driver = driver.add_job(added::plain()).add_job(added::other(added::plain()));
+    }
     let thread = set("FARM_THREAD").then(|| {
         let (end, ended) = std::sync::mpsc::channel::<()>();
         (end, std::thread::spawn(move || ended.recv()))
