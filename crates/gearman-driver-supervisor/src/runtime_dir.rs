@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -28,7 +28,11 @@ impl RuntimeDir {
             .filter(|dir| nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok())
             .unwrap_or_else(std::env::temp_dir);
         remove_left_behind(&parent);
-        let dir = tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(parent)?;
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("{PREFIX}{}-", std::process::id()))
+            // Without it the umask alone decides.
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent)?;
         let path = dir.path().join("lifeline");
         make_fifo(&path)?;
         // A FIFO opens for writing without waiting only where somebody reads.
