@@ -33,9 +33,12 @@ impl Backoff {
     }
 }
 
-/// Between 0 and 1. The standard library's per-hasher seed is random enough for jitter.
+/// Between 0 and 1. The standard library's per-hasher seed is random enough for jitter; the PID goes in as well, since
+/// worker processes take over the seed of the host that they are forked from.
 fn random_unit() -> f64 {
-    f64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
