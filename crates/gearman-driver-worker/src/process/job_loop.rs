@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use gearman_driver_sys::lifeline;
 use gearman_driver_sys::signal::SelfPipe;
 use gearman_driver_wire::scoreboard::State;
 use gearman_protocol::{JobAssignment, PacketType, ServerList, request};
@@ -318,7 +319,9 @@ impl<'a> JobLoop<'a> {
         self.idle = false;
         logger::job(assignment.handle());
         let mut job = Job::new(link, Rc::clone(assignment));
+        lifeline::job(true);
         let outcome = self.worker.run(function, &mut job, self.board);
+        lifeline::job(false);
         drop(job);
         logger::job(b"");
         self.replace |= outcome.replace_process;
