@@ -1,5 +1,7 @@
 //! The farm of the lifecycle and fault tests: jobs that note each execution, that wait, print, exit and start children.
 
+#![allow(clippy::unwrap_used, reason = "a job of a test that can't note its execution fails that test")]
+
 use std::process::ExitCode;
 
 mod workers {
@@ -92,6 +94,16 @@ mod workers {
             }
             print(3000)?;
             Ok(workload.to_owned())
+        }
+
+        /// Notes the workload, waits for its gate, then has a child print a megabyte on each stream that it takes over
+        /// from this process.
+        #[job(min_processes = 0, max_processes = 50)]
+        fn shout(&self, workload: &str) -> Result<String, Error> {
+            self.gate(workload);
+            let script = "yes shouting | head -c 1000000; yes shouting | head -c 1000000 >&2";
+            let status = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).status()?;
+            if status.success() { Ok(workload.to_owned()) } else { Err(status.to_string().into()) }
         }
 
         /// Notes the workload and ends the process.

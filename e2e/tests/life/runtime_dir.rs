@@ -32,7 +32,7 @@ fn it_is_private_holds_no_fifo_for_long_and_goes_with_the_driver() {
     assert_eq!(names, ["lifeline"], "FIFOs are unlinked once they are open");
     farm.signal(Signal::SIGTERM);
     assert!(farm.wait_exit().success());
-    assert_eq!(directories(parent.path()), [PathBuf::new(); 0]);
+    assert_eq!(directories(parent.path()), Vec::<PathBuf>::new());
 }
 
 #[test]
