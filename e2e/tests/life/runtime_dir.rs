@@ -53,9 +53,9 @@ fn what_a_killed_driver_left_is_removed_by_the_next_and_what_a_living_one_has_is
     let after = directories(parent.path());
     assert_eq!(after.len(), 2, "{after:?}");
     assert!(!after.iter().any(|dir| dir.to_string_lossy().contains(&format!("-{}-", killed.pid()))), "{after:?}");
-    for driver in [&living, &next] {
+    for (driver, method) in [(&living, "note"), (&next, "gate")] {
         assert!(after.iter().any(|dir| dir.to_string_lossy().contains(&format!("-{}-", driver.pid()))), "{after:?}");
-        scale(driver, &gearmand, "note", 1);
+        scale(driver, &gearmand, method, 1);
     }
 }
 

@@ -63,8 +63,10 @@ fn away_at_the_start_the_driver_starts_answers_waits_and_registers() {
     let (mut gearmand, notes) = (Gearmand::start(), Notes::new());
     gearmand.stop();
     let farm = farm(&gearmand.address(), &notes, "--interval 0.2").start();
-    let row = farm.console().row(&job("echo"));
-    assert_eq!((row.min, row.processes), (1, 1));
+    farm.wait("the console shows its process", || {
+        let row = farm.console().row(&job("echo"));
+        ((row.min, row.processes) == (1, 1)).then_some(())
+    });
     let _ = farm.wait_log(&format!("job server {} can't be observed", gearmand.address()));
     let _ = farm.wait_log(&format!("job server {} is away", gearmand.address()));
     let all = everybody(&farm);
