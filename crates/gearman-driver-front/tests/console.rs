@@ -22,15 +22,9 @@ async fn answers_are_the_originals_bytes() {
     let mut client = connect().await;
     let rows = format!("a  1  3  1  {EPOCH}  {EPOCH}  \r\nb  0  1  0  {EPOCH}  {EPOCH}  \r\n.\r\n");
     assert_eq!(client.ask("status").await, rows);
-    assert_eq!(
-        client.ask("show a").await,
-        format!("a  1  3  1  {EPOCH}  {EPOCH}  \r\n20001\r\n.\r\n")
-    );
+    assert_eq!(client.ask("show a").await, format!("a  1  3  1  {EPOCH}  {EPOCH}  \r\n20001\r\n.\r\n"));
     assert_eq!(client.ask("set_max_processes a 4").await, "OK\r\n.\r\n");
-    assert_eq!(
-        client.ask("nonsense").await,
-        "ERR unknown_command: nonsense\r\n.\r\n"
-    );
+    assert_eq!(client.ask("nonsense").await, "ERR unknown_command: nonsense\r\n.\r\n");
     assert_eq!(client.ask("").await, "ERR unknown_command: \r\n.\r\n");
 }
 
@@ -38,15 +32,9 @@ async fn answers_are_the_originals_bytes() {
 async fn orders_take_effect_before_they_are_answered() {
     let mut client = connect().await;
     assert_eq!(client.ask("set_processes b 1 1").await, "OK\r\n.\r\n");
-    assert_eq!(
-        client.ask("show b").await,
-        format!("b  1  1  1  {EPOCH}  {EPOCH}  \r\n20002\r\n.\r\n")
-    );
+    assert_eq!(client.ask("show b").await, format!("b  1  1  1  {EPOCH}  {EPOCH}  \r\n20002\r\n.\r\n"));
     assert_eq!(client.ask("kill 20002").await, "OK\r\n.\r\n");
-    assert_eq!(
-        client.ask("show b").await,
-        format!("b  1  1  1  {EPOCH}  {EPOCH}  \r\n20003\r\n.\r\n")
-    );
+    assert_eq!(client.ask("show b").await, format!("b  1  1  1  {EPOCH}  {EPOCH}  \r\n20003\r\n.\r\n"));
     let refused = "ERR invalid_value: the given PID(s) do not belong to us\r\n.\r\n";
     assert_eq!(client.ask("kill 20002").await, refused);
     assert_eq!(
@@ -62,9 +50,7 @@ async fn orders_take_effect_before_they_are_answered() {
 #[tokio::test]
 async fn commands_in_one_packet_are_answered_in_order() {
     let mut client = connect().await;
-    client
-        .send("list\nversion\r\nset_max_processes a 1\nshow nobody\n")
-        .await;
+    client.send("list\nversion\r\nset_max_processes a 1\nshow nobody\n").await;
     let expected = "a\r\nb\r\n.\r\ngearman-driver 1.2.3\r\n.\r\nOK\r\n.\r\nERR invalid_job_name: nobody\r\n.\r\n";
     assert_eq!(client.answers(4).await, expected);
 }
@@ -99,13 +85,8 @@ async fn a_line_that_is_too_long_is_refused_and_the_connection_closed() {
     client.send("x".repeat(100_000)).await;
     assert_eq!(client.until_closed().await, "ERR line_too_long\r\n.\r\n");
     let mut client = connect().await;
-    client
-        .send(format!("show {}\n", "x".repeat(8 * 1024 - 5)))
-        .await;
-    assert_eq!(
-        client.answers(1).await,
-        format!("ERR invalid_job_name: {}\r\n.\r\n", "x".repeat(512))
-    );
+    client.send(format!("show {}\n", "x".repeat(8 * 1024 - 5))).await;
+    assert_eq!(client.answers(1).await, format!("ERR invalid_job_name: {}\r\n.\r\n", "x".repeat(512)));
 }
 
 #[tokio::test]
@@ -118,10 +99,7 @@ async fn the_65th_connection_is_refused_and_a_place_that_is_given_back_is_used()
         clients.push(client);
     }
     let mut one_more = Client::connect(address).await;
-    assert_eq!(
-        one_more.until_closed().await,
-        "ERR too_many_connections\r\n.\r\n"
-    );
+    assert_eq!(one_more.until_closed().await, "ERR too_many_connections\r\n.\r\n");
     clients.pop().unwrap().close();
     let accepted = async {
         loop {
@@ -140,17 +118,10 @@ async fn the_65th_connection_is_refused_and_a_place_that_is_given_back_is_used()
 #[tokio::test]
 async fn http_is_closed_without_an_answer() {
     let mut client = connect().await;
-    client
-        .send("POST / HTTP/1.1\r\nHost: localhost:47300\r\n\r\nshutdown\r\n")
-        .await;
+    client.send("POST / HTTP/1.1\r\nHost: localhost:47300\r\n\r\nshutdown\r\n").await;
     let mut answer = Vec::new();
     // Closed with bytes unread, so a reset is as good.
-    let _ = timeout(
-        PATIENCE,
-        tokio::io::AsyncReadExt::read_to_end(client.stream(), &mut answer),
-    )
-    .await
-    .unwrap();
+    let _ = timeout(PATIENCE, tokio::io::AsyncReadExt::read_to_end(client.stream(), &mut answer)).await.unwrap();
     assert!(answer.is_empty());
 }
 
@@ -158,10 +129,7 @@ async fn http_is_closed_without_an_answer() {
 async fn input_that_is_no_text_is_an_unknown_command() {
     let mut client = connect().await;
     client.send(b"\xff\xfe\x00 \x80\n").await;
-    assert_eq!(
-        client.answers(1).await,
-        "ERR unknown_command: \u{fffd}\u{fffd}\\x00\r\n.\r\n"
-    );
+    assert_eq!(client.answers(1).await, "ERR unknown_command: \u{fffd}\u{fffd}\\x00\r\n.\r\n");
 }
 
 #[tokio::test]
@@ -186,16 +154,9 @@ async fn a_client_that_has_taken_nothing_for_30_s_is_closed() {
     let (mut client, server) = tokio::io::duplex(64);
     let handle = driver(&[("a", 0, 1)]);
     let session = tokio::spawn(async move {
-        gearman_driver_front::console::session(
-            server,
-            handle,
-            &gearman_driver_front::console::Commands::new(),
-        )
-        .await
+        gearman_driver_front::console::session(server, handle, &gearman_driver_front::console::Commands::new()).await
     });
-    tokio::io::AsyncWriteExt::write_all(&mut client, b"help\n")
-        .await
-        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut client, b"help\n").await.unwrap();
     let started = tokio::time::Instant::now();
     let error = session.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
@@ -214,15 +175,8 @@ async fn a_driver_that_has_ended_closes_the_connection() {
 
 #[tokio::test]
 async fn the_transcript_shows_every_command_and_error() {
-    let address = console(driver(&[(
-        "my_app::workers::image::Image::scale_image",
-        1,
-        5,
-    )]))
-    .await;
-    let page = tokio::task::spawn_blocking(move || {
-        transcript(address, "my_app::workers::image::Image::scale_image")
-    });
+    let address = console(driver(&[("my_app::workers::image::Image::scale_image", 1, 5)])).await;
+    let page = tokio::task::spawn_blocking(move || transcript(address, "my_app::workers::image::Image::scale_image"));
     let page = page.await.unwrap().unwrap();
     insta::assert_snapshot!("transcript", page);
 }

@@ -128,6 +128,7 @@ impl Supervisor {
         };
         process.set_pid(Pid::from_raw(raw));
         self.event(Event::Spawned { process: id, pid }).await;
+        self.replies.came(id);
     }
 
     /// A worker process ended and is reaped.
@@ -147,6 +148,7 @@ impl Supervisor {
             let _ = std::fs::remove_file(fifo);
         }
         self.scoreboard.free(slot);
+        self.replies.came(id);
         true
     }
 }

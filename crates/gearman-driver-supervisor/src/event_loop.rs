@@ -1,24 +1,25 @@
 //! One channel of news, one loop that takes it: each piece becomes an event for the manager, whose effects are performed
 //! before the next piece is taken.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use gearman_driver_core::manager::{Event, Manager, Settings, Signal};
+use gearman_driver_core::limits::Limits;
+use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal};
 use gearman_driver_core::order::OrderId;
 use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
-use gearman_driver_core::{limits::Limits, order::OrderError};
 use gearman_driver_front::{Handle, Request, console};
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::log::Log;
 use crate::observer::{Look, observe};
 use crate::processes::Processes;
+use crate::replies::Replies;
 use crate::runtime_dir::RuntimeDir;
 use crate::scoreboard::{Scoreboard, activity};
 use crate::unknown_job::UnknownJobs;
@@ -60,7 +61,7 @@ pub(crate) struct Supervisor {
     pub(crate) processes: Processes,
     /// The functions of each job, for reading slots.
     pub(crate) functions: BTreeMap<Arc<str>, Vec<String>>,
-    pub(crate) replies: BTreeMap<OrderId, oneshot::Sender<Result<(), OrderError>>>,
+    pub(crate) replies: Replies,
     pub(crate) unknown_jobs: UnknownJobs,
     pub(crate) news: mpsc::Sender<News>,
     /// Events that came out of performing effects.
@@ -160,9 +161,9 @@ impl Supervisor {
         let settings = Settings {
             max_idle_time: setup.config.max_idle_time,
             shutdown_timeout: setup.config.shutdown_timeout,
+            policy: setup.config.scaling,
             seed: u64::from(std::process::id()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..Settings::default()
         };
         let servers = setup
             .servers
@@ -176,7 +177,7 @@ impl Supervisor {
             hosts: BTreeMap::new(),
             processes: Processes::default(),
             functions: BTreeMap::new(),
-            replies: BTreeMap::new(),
+            replies: Replies::default(),
             unknown_jobs: UnknownJobs::new(setup.unknown_job.clone(), handle.clone(), log.clone()),
             news,
             pending: VecDeque::new(),
@@ -225,8 +226,14 @@ impl Supervisor {
     pub(crate) async fn event(&mut self, event: Event) {
         self.pending.push_back(event);
         while let Some(event) = self.pending.pop_front() {
-            for effect in self.manager.handle(self.clock.now(), event) {
-                self.perform(effect);
+            let effects = self.manager.handle(self.clock.now(), event);
+            let spawning = spawning(&effects);
+            for effect in effects {
+                self.perform(effect, &spawning);
+            }
+            // Those that could not even be ordered.
+            for process in spawning.into_iter().filter(|process| self.processes.get(*process).is_none()) {
+                self.replies.came(process);
             }
         }
     }
@@ -269,7 +276,7 @@ impl Supervisor {
             Request::Order { order, reply } => {
                 self.orders += 1;
                 let id = OrderId(self.orders);
-                self.replies.insert(id, reply);
+                self.replies.expect(id, reply);
                 self.event(Event::Order { id, order }).await;
             }
             Request::Snapshot { reply } => {
@@ -416,6 +423,17 @@ impl Supervisor {
         }
         found.map_err(RunError::Ended)
     }
+}
+
+/// The processes that the effects bring about.
+fn spawning(effects: &[Effect]) -> BTreeSet<ProcessId> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Spawn { process, .. } => Some(*process),
+            _ => None,
+        })
+        .collect()
 }
 
 fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration, String> {

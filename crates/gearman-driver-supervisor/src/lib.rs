@@ -17,6 +17,7 @@ mod observer;
 mod output;
 mod perform;
 mod processes;
+mod replies;
 mod runtime_dir;
 mod scoreboard;
 mod signals;

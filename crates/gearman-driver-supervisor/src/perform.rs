@@ -1,5 +1,6 @@
 //! Carries out what the manager asks for. Nothing here waits.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use crate::processes::Process;
 const HOST_EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    pub(crate) fn perform(&mut self, effect: Effect) {
+    /// Performs one effect. `spawning` are the processes that it and those beside it bring about.
+    pub(crate) fn perform(&mut self, effect: Effect, spawning: &BTreeSet<ProcessId>) {
         match effect {
             Effect::StartHost { host, generation } => self.start_host(host, generation),
             Effect::StopHost { host } => self.stop_host(host),
@@ -34,12 +36,7 @@ impl Supervisor {
             }
             Effect::Stop { process } => self.signal(process, &ToHost::Stop { process: process.0 }, Signal::SIGTERM),
             Effect::Kill { process } => self.signal(process, &ToHost::Kill { process: process.0 }, Signal::SIGKILL),
-            Effect::Reply { id, result } => {
-                if let Some(reply) = self.replies.remove(&id) {
-                    // Whoever ordered may be gone.
-                    let _ = reply.send(result);
-                }
-            }
+            Effect::Reply { id, result } => self.replies.answer(id, result, spawning),
             Effect::UnknownJob { function, status } => self.unknown_jobs.call(UnknownJob { function, status }),
             Effect::Log(line) => self.log.write(line.level, CATEGORY, &line.to_string()),
             Effect::Exit { code, message } => self.exit = Some((code, message)),

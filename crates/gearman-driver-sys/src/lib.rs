@@ -6,10 +6,12 @@
 //! - [`shared`]: a slot of shared memory.
 //! - [`title`]: what `ps` shows.
 //! - [`reap`]: waiting for children without losing their PID.
+//! - [`hugepages`]: huge pages for what a host has loaded.
 //! - [`fds`]: descriptors: which are sockets, how many may be open.
 
 pub mod fds;
 pub mod fork;
+pub mod hugepages;
 pub mod lifeline;
 pub mod reap;
 pub mod shared;

@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 static LIFELINE: AtomicI32 = AtomicI32::new(-1);
@@ -56,11 +55,7 @@ impl Lifeline {
     /// Whether the supervisor is gone.
     #[must_use]
     pub fn ended(&self) -> bool {
-        let mut fds = [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::ZERO) {
-            Ok(_) => fds[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR)),
-            Err(_) => false,
-        }
+        at_end(self.pipe.as_raw_fd())
     }
 
     /// From now on, the end of the lifeline turns this process's output to /dev/null and raises the flag of
@@ -106,20 +101,27 @@ extern "C" fn on_io(_signal: libc::c_int) {
         return;
     }
     let errno = Errno::last_raw();
-    let mut pollfd = libc::pollfd { fd, events: 0, revents: 0 };
-    // SAFETY: poll(2) and dup2(2) are async-signal-safe, and so is `leave_drain`; both descriptors stay open for the
-    // process's life (`watch`, `Drop`), and 1 and 2 are standard output and error by definition.
-    unsafe {
-        if libc::poll(&raw mut pollfd, 1, 0) == 1 && pollfd.revents & (libc::POLLHUP | libc::POLLERR) != 0 {
+    if at_end(fd) {
+        // SAFETY: dup2(2) is async-signal-safe, and so is `leave_drain`; the descriptor of /dev/null stays open for the
+        // process's life (`watch`), and 1 and 2 are standard output and error by definition.
+        unsafe {
             if JOB.swap(false, Ordering::SeqCst) {
                 leave_drain();
             }
             libc::dup2(null, 1);
             libc::dup2(null, 2);
-            crate::signal::wake();
         }
+        crate::signal::wake();
     }
     Errno::set_raw(errno);
+}
+
+/// Whether nobody holds the write end. By reading, since poll says nothing of a FIFO whose last writer had gone before
+/// it was opened. Async-signal-safe.
+fn at_end(fd: libc::c_int) -> bool {
+    let mut byte = 0u8;
+    // SAFETY: read(2) into a byte of our own, on a descriptor that is non-blocking (`Lifeline::open`).
+    unsafe { libc::read(fd, (&raw mut byte).cast(), 1) == 0 }
 }
 
 /// Starts a process that reads what comes on 1 and 2, as long as this process lives.
@@ -164,5 +166,22 @@ unsafe fn leave_drain() {
             }
         }
         libc::_exit(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_end_is_seen_also_when_it_is_opened_after_the_writer_has_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lifeline");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let early = Lifeline::open(path.to_str().unwrap()).unwrap();
+        let writer = OpenOptions::new().write(true).open(&path).unwrap();
+        assert!(!early.ended() && !early.reopen().unwrap().ended());
+        drop(writer);
+        assert!(early.ended() && early.reopen().unwrap().ended());
     }
 }

@@ -105,7 +105,7 @@ fn handle(signals: &[Signal], handler: SigHandler) -> io::Result<()> {
 
 pub(crate) fn handle_with(signal: Signal, handler: extern "C" fn(libc::c_int)) -> io::Result<()> {
     let action = SigAction::new(SigHandler::Handler(handler), SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the only caller is `lifeline`, whose handler calls poll, dup2 and write alone: async-signal-safe.
+    // SAFETY: the only caller is `lifeline`, whose handler calls read, dup2 and write alone: async-signal-safe.
     unsafe { sigaction(signal, &action) }?;
     Ok(())
 }

@@ -400,17 +400,32 @@ fn runtime_attributes(job: &str, bounds: &serde_json::Map<String, Value>) -> Res
     Ok(attributes)
 }
 
-/// A map of maps, out of anything that serialises to one.
+/// A map of maps, out of anything that serialises to one; a list of pairs is a map too.
 fn maps(option: &str, value: impl Serialize) -> Result<Maps, String> {
     let value = serde_json::to_value(value).map_err(|error| format!("{option}: {error}"))?;
-    let Value::Object(outer) = value else { return Err(format!("{option} is {value}; a map of maps is expected")) };
+    let outer = map(value).map_err(|value| format!("{option} is {value}; a map of maps is expected"))?;
     outer
         .into_iter()
-        .map(|(key, inner)| match inner {
-            Value::Object(inner) => Ok((key, inner)),
-            other => Err(format!("{option}: {key} is {other}; a map is expected")),
+        .map(|(key, inner)| match map(inner) {
+            Ok(inner) => Ok((key, inner)),
+            Err(value) => Err(format!("{option}: {key} is {value}; a map is expected")),
         })
         .collect()
+}
+
+fn map(value: Value) -> Result<serde_json::Map<String, Value>, Value> {
+    match value {
+        Value::Object(map) => Ok(map),
+        Value::Array(pairs) => pairs
+            .iter()
+            .map(|pair| match pair.as_array().map(Vec::as_slice) {
+                Some([Value::String(key), value]) => Some((key.clone(), value.clone())),
+                _ => None,
+            })
+            .collect::<Option<_>>()
+            .ok_or(Value::Array(pairs)),
+        other => Err(other),
+    }
 }
 
 fn program_name() -> String {
@@ -425,4 +440,22 @@ fn say(text: &str) {
 #[allow(dead_code, reason = "asserts at compile time what DESIGN promises")]
 fn handles_can_be_shared(handle: DriverHandle) -> impl Clone + Send + Sync {
     handle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn maps_and_lists_of_pairs_are_maps() {
+        let expected = vec![("GLOBAL".to_owned(), json!({"a": 1}).as_object().unwrap().clone())];
+        assert_eq!(maps("worker_options", json!({"GLOBAL": {"a": 1}})).unwrap(), expected);
+        assert_eq!(maps("worker_options", [("GLOBAL", [("a", 1)])]).unwrap(), expected);
+        assert_eq!(
+            maps("worker_options", json!({"GLOBAL": 5})).unwrap_err(),
+            "worker_options: GLOBAL is 5; a map is expected"
+        );
+        assert!(maps("worker_options", [1, 2]).is_err());
+    }
 }

@@ -11,13 +11,7 @@ pub(super) fn lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
             bytes.push(b'.');
         }
         // A command of a program's own may have overlooked a line's end.
-        bytes.extend(line.bytes().map(|byte| {
-            if matches!(byte, b'\r' | b'\n') {
-                b' '
-            } else {
-                byte
-            }
-        }));
+        bytes.extend(line.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
         bytes.extend_from_slice(b"\r\n");
     }
     bytes.extend_from_slice(b".\r\n");

@@ -50,7 +50,9 @@ pub fn transcript(address: SocketAddr, job: &str) -> io::Result<String> {
         fence(&mut page, &block);
     }
 
-    page.push_str("\n## Errors and bounds\n\nWhat is no command, an empty line, and a line that begins with white space:\n\n");
+    page.push_str(
+        "\n## Errors and bounds\n\nWhat is no command, an empty line, and a line that begins with white space:\n\n",
+    );
     let mut block = String::new();
     for line in ["no_such_command", "", " status"] {
         block.push_str(&client.exchange(line)?);
@@ -79,12 +81,7 @@ pub fn transcript(address: SocketAddr, job: &str) -> io::Result<String> {
 fn describe(page: &mut String, command: &dyn Command) {
     let usage = format!("{} {}", command.name(), command.arguments());
     // Writing to a string can't fail.
-    let _ = write!(
-        page,
-        "\n### `{}`\n\n{}.\n",
-        usage.trim_end(),
-        command.summary()
-    );
+    let _ = write!(page, "\n### `{}`\n\n{}.\n", usage.trim_end(), command.summary());
     for line in command.details() {
         let _ = writeln!(page, "{line}");
     }
@@ -96,21 +93,11 @@ fn fence(page: &mut String, block: &str) {
 }
 
 fn bounds(page: &mut String, address: SocketAddr) -> io::Result<()> {
-    let _ = write!(
-        page,
-        "\nA line of more than {MAX_LINE} bytes; the connection is closed:\n\n"
-    );
+    let _ = write!(page, "\nA line of more than {MAX_LINE} bytes; the connection is closed:\n\n");
     let answer = Client::connect(address)?.exchange(&"x".repeat(MAX_LINE + 1))?;
-    fence(
-        page,
-        &answer.replacen(&"x".repeat(MAX_LINE + 1), "xxxxx(and so on)", 1),
-    );
+    fence(page, &answer.replacen(&"x".repeat(MAX_LINE + 1), "xxxxx(and so on)", 1));
 
-    let _ = write!(
-        page,
-        "\nConnection number {}; it is closed:\n\n",
-        MAX_CONNECTIONS + 1
-    );
+    let _ = write!(page, "\nConnection number {}; it is closed:\n\n", MAX_CONNECTIONS + 1);
     let mut others = Vec::new();
     let refused = loop {
         let mut client = Client::connect(address)?;
@@ -126,9 +113,7 @@ fn bounds(page: &mut String, address: SocketAddr) -> io::Result<()> {
     fence(page, refused.trim_start_matches("> version\n"));
     drop(others);
 
-    page.push_str(
-        "\nA first line that looks like HTTP; the connection is closed without an answer:\n\n",
-    );
+    page.push_str("\nA first line that looks like HTTP; the connection is closed without an answer:\n\n");
     // The places of the others are given back one by one.
     let started = Instant::now();
     let answer = loop {
@@ -155,9 +140,7 @@ fn fill_in(example: &str, job: &str, client: &mut Client, samples: &Samples) -> 
         if let Some(pid) = shown
             .lines()
             .skip(2)
-            .filter(|line| {
-                line.parse::<u32>().is_ok() && !samples.pids.iter().any(|pid| pid == line)
-            })
+            .filter(|line| line.parse::<u32>().is_ok() && !samples.pids.iter().any(|pid| pid == line))
             .last()
         {
             return Ok(line.replace("{pid}", pid));
@@ -177,16 +160,12 @@ impl Client {
     fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-        })
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// The line after `> `, and what came back up to the dot, or up to the end of the connection.
     fn exchange(&mut self, line: &str) -> io::Result<String> {
-        self.stream
-            .get_mut()
-            .write_all(format!("{line}\n").as_bytes())?;
+        self.stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
         Ok(format!("> {line}\n{}", self.rest()?))
     }
 
@@ -233,14 +212,10 @@ impl Samples {
         }
         let may_be_pid = line == word || line.starts_with("> kill ") || line.starts_with("> stop ");
         if may_be_pid && word.parse::<u32>().is_ok_and(|pid| pid > 1) {
-            let index = self
-                .pids
-                .iter()
-                .position(|pid| pid == word)
-                .unwrap_or_else(|| {
-                    self.pids.push(word.to_owned());
-                    self.pids.len() - 1
-                });
+            let index = self.pids.iter().position(|pid| pid == word).unwrap_or_else(|| {
+                self.pids.push(word.to_owned());
+                self.pids.len() - 1
+            });
             return (4711 + index).to_string();
         }
         word.to_owned()

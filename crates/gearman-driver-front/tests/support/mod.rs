@@ -1,9 +1,6 @@
 //! A driver without processes: the real manager, whose effects come true at once.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test should fail where its support does"
-)]
+#![expect(clippy::unwrap_used, reason = "a test should fail where its support does")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -35,15 +32,8 @@ struct Driver {
 
 impl Driver {
     fn new(jobs: &[(&str, u32, u32)]) -> Self {
-        let manager = Manager::new(Settings {
-            version: "1.2.3".to_owned(),
-            ..Settings::default()
-        });
-        let mut driver = Self {
-            manager,
-            replies: BTreeMap::new(),
-            orders: 0,
-        };
+        let manager = Manager::new(Settings { version: "1.2.3".to_owned(), ..Settings::default() });
+        let mut driver = Self { manager, replies: BTreeMap::new(), orders: 0 };
         let declare = |&(name, min, max): &(&str, u32, u32)| JobDeclaration {
             name: name.to_owned(),
             functions: vec![name.to_owned()],
@@ -52,11 +42,7 @@ impl Driver {
         };
         driver.feed(Event::Started);
         let jobs = jobs.iter().map(declare).collect();
-        driver.feed(Event::HostReady {
-            host: HostId(1),
-            generation: 1,
-            jobs,
-        });
+        driver.feed(Event::HostReady { host: HostId(1), generation: 1, jobs });
         driver
     }
 
@@ -70,11 +56,7 @@ impl Driver {
                         events.push(Event::Spawned { process, pid });
                     }
                     Effect::Stop { process } | Effect::Kill { process } => {
-                        events.push(Event::Exited {
-                            process,
-                            status: ExitStatus::Code(0),
-                            final_activity: None,
-                        });
+                        events.push(Event::Exited { process, status: ExitStatus::Code(0), final_activity: None });
                     }
                     Effect::Reply { id, result } => {
                         self.replies.insert(id, result);
@@ -132,9 +114,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self {
-            stream: TcpStream::connect(address).await.unwrap(),
-        }
+        Self { stream: TcpStream::connect(address).await.unwrap() }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -145,12 +125,7 @@ impl Client {
     pub(crate) async fn answers(&mut self, count: usize) -> String {
         let mut bytes = Vec::new();
         let read = async {
-            while bytes
-                .split_inclusive(|&byte| byte == b'\n')
-                .filter(|line| *line == b".\r\n")
-                .count()
-                < count
-            {
+            while bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| *line == b".\r\n").count() < count {
                 let mut byte = [0];
                 self.stream.read_exact(&mut byte).await.unwrap();
                 bytes.push(byte[0]);
@@ -170,10 +145,7 @@ impl Client {
     pub(crate) async fn until_closed(&mut self) -> String {
         let mut bytes = Vec::new();
         let read = self.stream.read_to_end(&mut bytes);
-        timeout(PATIENCE, read)
-            .await
-            .expect("the connection is closed")
-            .unwrap();
+        timeout(PATIENCE, read).await.expect("the connection is closed").unwrap();
         String::from_utf8(bytes).unwrap()
     }
 

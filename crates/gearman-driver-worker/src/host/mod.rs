@@ -15,8 +15,10 @@ use std::os::unix::net::UnixStream;
 use gearman_driver_sys::fork::{Forked, fork};
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::reap::{self, Ended};
-use gearman_driver_sys::{signal, title};
-use gearman_driver_wire::host::{FromHost, JobDeclaration, Lines, Load, PROTOCOL_VERSION, ToHost, encode};
+use gearman_driver_sys::{hugepages, signal, title};
+use gearman_driver_wire::host::{
+    FromHost, JobDeclaration, Lines, Load, MessageError, PROTOCOL_VERSION, ToHost, encode,
+};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -129,6 +131,7 @@ impl Host {
         .map_err(|error| error.to_string())?;
         guard::one_thread("by a worker's constructor")?;
         before.no_new_connection()?;
+        collapse();
 
         channel.send(&FromHost::Loaded {
             protocol: PROTOCOL_VERSION,
@@ -168,6 +171,11 @@ impl Host {
                     Ok(Some(ToHost::Exit)) => return Stopped::Host,
                     Ok(Some(ToHost::Load(_))) => log::warn!("a second `load` was sent to this host; it is not obeyed"),
                     Ok(None) => break,
+                    Err(error @ MessageError::TooLong) => {
+                        log::error!("{error}: this host stops, since it can't tell where the next one begins");
+                        channel.closed = true;
+                        break;
+                    }
                     Err(error) => log::error!("{error}; it is not obeyed"),
                 }
             }
@@ -278,6 +286,21 @@ impl Host {
     }
 }
 
+/// Puts what was loaded into huge pages, so that forking is quick. Where the kernel refuses, forking is only slower.
+fn collapse() {
+    match hugepages::collapse() {
+        Ok(done) => {
+            if let Some(error) = done.refused {
+                log::debug!("huge pages: the kernel refused a region: {error}");
+            }
+            if done.bytes > 0 {
+                log::debug!("huge pages: {} MiB of loaded data", done.bytes >> 20);
+            }
+        }
+        Err(error) => log::debug!("huge pages: the regions of this process can't be read: {error}"),
+    }
+}
+
 fn declaration(job: &crate::api::LoadedJob) -> JobDeclaration {
     JobDeclaration {
         name: job.name.clone(),
@@ -318,7 +341,7 @@ impl Channel {
     }
 
     /// The next message that was read already.
-    fn next(&mut self) -> Result<Option<ToHost>, gearman_driver_wire::host::MessageError> {
+    fn next(&mut self) -> Result<Option<ToHost>, MessageError> {
         self.lines.next_message()
     }
 

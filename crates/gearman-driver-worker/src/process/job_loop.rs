@@ -18,6 +18,7 @@ use std::os::fd::AsFd;
 
 use super::board::{Board, monotonic};
 use super::logger;
+use super::outgoing::Outgoing;
 use super::server::{Server, Standing, registration};
 use crate::api::{Answer, Job, JobLink, ProcessWorker};
 
@@ -25,8 +26,6 @@ use crate::api::{Answer, Job, JobLink, ProcessWorker};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a drain waits for what a job server owes.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-/// The output buffer keeps no more than this: idle workers are to be small.
-const OUT_BYTES: usize = 16 << 10;
 
 /// The loop of one worker process.
 pub(super) struct JobLoop<'a> {
@@ -40,7 +39,7 @@ pub(super) struct JobLoop<'a> {
     idle: bool,
     /// The process is to be replaced: a job panicked.
     replace: bool,
-    out: Vec<u8>,
+    out: Outgoing,
 }
 
 /// What a job server answered to GRAB_JOB_UNIQ.
@@ -72,7 +71,7 @@ impl<'a> JobLoop<'a> {
             turn: 0,
             idle: true,
             replace: false,
-            out: Vec::new(),
+            out: Outgoing::default(),
         }
     }
 
@@ -147,82 +146,61 @@ impl<'a> JobLoop<'a> {
 
     /// Asks a server for jobs, one after the other, until it has none, another one's turn comes, or the process is to stop.
     fn work(&mut self, server: usize) {
-        self.out.clear();
-        request::grab_job_uniq(&mut self.out);
+        let mut answered = None;
         loop {
-            if !self.send(server) {
+            request::grab_job_uniq(self.out.packets());
+            if !self.send(server, answered.as_deref()) {
                 return;
             }
-            match self.answer(server) {
-                Granted::Job(assignment) => {
-                    let assignment = Rc::new(assignment);
-                    self.run_job(server, &assignment);
-                    if self.stopping() {
-                        self.board.state(State::Draining);
-                        self.send_answer(server, &assignment);
-                        return;
-                    }
-                    if self.others_wait(server) {
-                        self.sleep(server);
-                        self.send_answer(server, &assignment);
-                        return;
-                    }
-                    request::grab_job_uniq(&mut self.out);
-                    if self.out.capacity() > OUT_BYTES {
-                        // Sent here, so that its memory goes back before the next job is waited for.
-                        if !self.send_answer(server, &assignment) {
-                            return;
-                        }
-                        self.out = Vec::new();
-                    }
-                }
-                Granted::Nothing => {
-                    self.out.clear();
-                    self.sleep(server);
-                    self.send(server);
-                    return;
-                }
+            let assignment = match self.answer(server) {
+                Granted::Job(assignment) => Rc::new(assignment),
+                Granted::Nothing => return self.sleep(server, None),
                 Granted::Lost => return,
+            };
+            self.run_job(server, &assignment);
+            if self.stopping() {
+                self.board.state(State::Draining);
+                self.send(server, Some(&assignment));
+                return;
             }
+            if self.others_wait(server) {
+                return self.sleep(server, Some(&assignment));
+            }
+            answered = Some(assignment);
         }
     }
 
-    /// Adds PRE_SLEEP: the server wakes us at once if a job waits.
-    fn sleep(&mut self, server: usize) {
-        request::pre_sleep(&mut self.out);
+    /// Sends PRE_SLEEP, behind the answer to `answered`: the server wakes us at once if a job waits.
+    fn sleep(&mut self, server: usize, answered: Option<&JobAssignment>) {
+        request::pre_sleep(self.out.packets());
         if let Some(up) = self.servers[server].up() {
             up.standing = Standing::Asleep;
         }
+        self.send(server, answered);
     }
 
-    /// Sends what is in `out`; false when the connection is gone.
-    fn send(&mut self, server: usize) -> bool {
-        let Some(up) = self.servers[server].up() else { return false };
-        let sent = up.write(&self.out);
-        self.out.clear();
-        match sent {
-            Ok(()) => true,
-            Err(error) => {
-                self.servers[server].lost(&error.to_string());
-                false
+    /// Sends what is in `out`, the answer to `answered` among it; false when the connection is gone.
+    fn send(&mut self, server: usize, answered: Option<&JobAssignment>) -> bool {
+        let server = &mut self.servers[server];
+        let sent = match server.up() {
+            Some(up) => self.out.send(&up.stream),
+            None => {
+                self.out.clear();
+                Err(ErrorKind::NotConnected.into())
             }
-        }
-    }
-
-    /// As [`Self::send`], when the answer to a job is in it: its loss is told.
-    fn send_answer(&mut self, server: usize, assignment: &JobAssignment) -> bool {
-        let sent = self.send(server);
-        if self.out.capacity() > OUT_BYTES {
-            self.out = Vec::new();
-        }
-        if !sent {
+        };
+        let Err(error) = sent else { return true };
+        if let Some(job) = answered {
             log::warn!(
-                "the answer to job {} could not be sent to job server {}, which will give the job to a worker again",
-                assignment.handle_text(),
-                self.servers[server].name
+                "the answer to job {} could not be sent to job server {} ({error}), which will give the job to a worker again",
+                job.handle_text(),
+                server.name
             );
         }
-        sent
+        if server.is_up() {
+            server.lost(&error.to_string());
+        }
+        false
     }
 
     /// Waits for the answer to GRAB_JOB_UNIQ.
@@ -305,41 +283,33 @@ impl<'a> JobLoop<'a> {
     /// Runs a job and puts its answer into `out`.
     fn run_job(&mut self, server: usize, assignment: &Rc<JobAssignment>) {
         let started = monotonic();
-        self.out.clear();
         let function = self.functions.iter().position(|name| name.as_bytes() == assignment.function());
-        let (Some(function), Some(up)) = (function, self.servers[server].up()) else {
-            // A job server gives only what was registered; if it does not, the client is not left waiting.
-            let message = format!("function {} is not registered by this worker", assignment.function_text());
-            log::error!("job server {}: {message}", self.servers[server].name);
-            return self.encode(assignment.handle(), &Answer::Fail { message });
+        let answer = match (function, self.servers[server].up()) {
+            (Some(function), Some(up)) => {
+                up.link.job(assignment.handle());
+                let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
+                self.board.begin(function, assignment.handle(), started, self.idle);
+                self.idle = false;
+                logger::job(assignment.handle());
+                lifeline::job(true);
+                let outcome = self.worker.run(function, &mut Job::new(link, Rc::clone(assignment)), self.board);
+                lifeline::job(false);
+                logger::job(b"");
+                self.replace |= outcome.replace_process;
+                let took = monotonic().saturating_sub(started);
+                self.board.finish(matches!(outcome.answer, Answer::Complete(_)), took);
+                outcome.answer
+            }
+            _ => {
+                // A job server gives only what was registered; if it does not, the client is not left waiting.
+                let message = format!("function {} is not registered by this worker", assignment.function_text());
+                log::error!("job server {}: {message}", self.servers[server].name);
+                Answer::Fail { message }
+            }
         };
-        up.link.job(assignment.handle());
-        let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
-        self.board.begin(function, assignment.handle(), started, self.idle);
-        self.idle = false;
-        logger::job(assignment.handle());
-        let mut job = Job::new(link, Rc::clone(assignment));
-        lifeline::job(true);
-        let outcome = self.worker.run(function, &mut job, self.board);
-        lifeline::job(false);
-        drop(job);
-        logger::job(b"");
-        self.replace |= outcome.replace_process;
-        self.board.finish(matches!(outcome.answer, Answer::Complete(_)), monotonic().saturating_sub(started));
-        self.encode(assignment.handle(), &outcome.answer);
-    }
-
-    fn encode(&mut self, handle: &[u8], answer: &Answer) {
-        // A handle came out of a packet's arguments, so it holds no NUL and none of these can fail.
-        let encoded = match answer {
-            Answer::Complete(result) => request::work_complete(&mut self.out, handle, result),
-            // Not WORK_EXCEPTION: a client that did not ask for exceptions hangs on it with gearmand 1.1.20.
-            Answer::Fail { message } => request::work_warning(&mut self.out, handle, message.as_bytes())
-                .and_then(|()| request::work_fail(&mut self.out, handle)),
-            Answer::Exception { message } => request::work_exception(&mut self.out, handle, message.as_bytes()),
-        };
-        if let Err(error) = encoded {
-            log::error!("an answer that can't be sent: {error}");
+        if let Err(error) = self.out.answer(assignment.handle(), answer) {
+            // A handle came out of a packet's arguments, where a NUL ends it.
+            log::error!("the answer to job {} can't be sent: {error}", assignment.handle_text());
         }
     }
 

@@ -7,6 +7,7 @@ mod backoff;
 mod board;
 mod job_loop;
 pub(crate) mod logger;
+mod outgoing;
 mod report;
 mod server;
 
