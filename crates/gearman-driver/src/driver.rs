@@ -249,7 +249,8 @@ impl Driver {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
-        let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
+        let program =
+            Program { name: argv0, wanted: self.wanted.as_deref(), added, may_be_empty: self.unknown_job.is_some() };
         if let Some(ended) = take_role(program) {
             let code = ended?;
             // Not through main's return: what a program does after run() is the supervisor's business alone.
@@ -272,7 +273,9 @@ impl Driver {
             Invocation { action: Action::Run, layer: Layer::new() }
         };
         if let Action::NotYet(subcommand) = invocation.action {
-            say(&format!("{name}: `{subcommand}` is not there yet; `{name} --help` shows what is"));
+            say(&format!(
+                "{name}: `{subcommand}`: not yet: a later release has this subcommand; `{name} --help` shows what is there"
+            ));
             return Ok(2);
         }
         let config = match self.config(invocation.layer) {
