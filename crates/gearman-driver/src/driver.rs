@@ -287,7 +287,7 @@ impl Driver {
             Err(Mistake::Text(text)) => return Err(text),
         };
         let servers = ServerList::parse(&config.server.value)
-            .map_err(|error| format!("server: {error}, {}", config.server.origin))?;
+            .map_err(|error| format!("`server`: {error}, {}", config.server.origin))?;
         let setup = Setup {
             config,
             servers,
@@ -387,7 +387,7 @@ pub struct FunctionStatus {
 fn runtime_attributes(job: &str, bounds: &serde_json::Map<String, Value>) -> Result<RuntimeAttributes, String> {
     let mut attributes = RuntimeAttributes::default();
     for (key, value) in bounds {
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+        let number = value.as_u64().and_then(|number| u16::try_from(number).ok()).map(u32::from).ok_or_else(|| {
             format!("job_runtime_attributes: {job}: {key} is {value}; a whole number from 0 to 65535 is expected")
         })?;
         match key.as_str() {

@@ -130,7 +130,7 @@ fn own_program(known: &[String]) -> &'static str {
         "Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` \
          for each library crate with workers, else the linker drops it), and its main calls \
          `gearman_driver::Driver::from_args().namespaces([\"my_app::workers\"]).run()`; see README.md, and examples/convert \
-         for a whole one"
+         for a whole one. Workers in other languages come with a later release"
     } else {
         "A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each \
          library crate with workers, else the linker drops it; see README.md"

@@ -175,7 +175,7 @@ fn an_empty_namespace_says_what_there_is() {
     let types =
         [worker("app::workers::Image", image, &[method("scale")]), worker("other::Text", text, &[method("wrap")])];
     assert_snapshot!(Request::of(&["app::worker"]).error(&types), @"no worker in namespace app::worker (did you mean app::workers?); namespaces known: app::workers, other. A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each library crate with workers, else the linker drops it; see README.md");
-    assert_snapshot!(Request::of(&["My"]).error(&[]), @r#"no worker in namespace My; namespaces known: none, as this program has no Rust worker in it. Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` for each library crate with workers, else the linker drops it), and its main calls `gearman_driver::Driver::from_args().namespaces(["my_app::workers"]).run()`; see README.md, and examples/convert for a whole one"#);
+    assert_snapshot!(Request::of(&["My"]).error(&[]), @r#"no worker in namespace My; namespaces known: none, as this program has no Rust worker in it. Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` for each library crate with workers, else the linker drops it), and its main calls `gearman_driver::Driver::from_args().namespaces(["my_app::workers"]).run()`; see README.md, and examples/convert for a whole one. Workers in other languages come with a later release"#);
     assert!(matches!(Request::of(&[""]).load(&types), Err(LoadError::EmptyNamespace { .. })));
 }
 
@@ -183,7 +183,7 @@ fn an_empty_namespace_says_what_there_is() {
 fn a_driver_with_nothing_to_run_says_how_to_mend_it() {
     let types = [worker("app::workers::Image", image, &[method("scale")])];
     let error = |request: Request, types: &[_]| Request { needs_job: true, ..request }.error(types);
-    assert_snapshot!(error(Request::default(), &[]), @r#"no job to run: this program has no Rust worker in it. Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` for each library crate with workers, else the linker drops it), and its main calls `gearman_driver::Driver::from_args().namespaces(["my_app::workers"]).run()`; see README.md, and examples/convert for a whole one"#);
+    assert_snapshot!(error(Request::default(), &[]), @r#"no job to run: this program has no Rust worker in it. Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` for each library crate with workers, else the linker drops it), and its main calls `gearman_driver::Driver::from_args().namespaces(["my_app::workers"]).run()`; see README.md, and examples/convert for a whole one. Workers in other languages come with a later release"#);
     assert_snapshot!(error(Request::default(), &types), @"no job to run: no namespace is given; choose with --namespaces (or `.namespaces(..)`) from app::workers");
     assert_snapshot!(error(Request { wanted: Some(|_| false), ..Request::of(&["app"]) }, &types), @"no job to run: `wanted` refuses every worker in app");
     assert_eq!(Request::default().load(&types).unwrap().jobs(), []);
