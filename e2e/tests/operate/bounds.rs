@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use e2e::{Console, Farm};
 use gearman_testkit::{Gearmand, eventually};
 
-use crate::support::{SCALE, farm};
+use crate::support::{SCALE, started};
 
 fn connect(farm: &Farm) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", farm.console_port())).unwrap();
@@ -32,7 +32,7 @@ fn until_closed(farm: &Farm, bytes: &[u8]) -> String {
 #[test]
 fn lines_are_bounded_and_http_is_not_spoken() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let line = |length| format!("{}\n", "x".repeat(length)).into_bytes();
     assert_eq!(until_closed(&farm, &line(8 * 1024 + 1)), "ERR line_too_long\r\n.\r\n");
     assert_eq!(until_closed(&farm, &vec![b'x'; 1 << 20]), "ERR line_too_long\r\n.\r\n");
@@ -52,7 +52,7 @@ fn lines_are_bounded_and_http_is_not_spoken() {
 #[test]
 fn the_65th_connection_is_refused_until_another_is_closed() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let mut clients: Vec<Console> = Vec::new();
     // The one by which the farm saw that the driver was up may not be closed yet on its side.
     eventually("64 clients are connected", Duration::from_secs(30), || {
@@ -76,7 +76,7 @@ fn the_65th_connection_is_refused_until_another_is_closed() {
 #[test]
 fn a_client_that_never_reads_holds_nobody_up() {
     let gearmand = Gearmand::start();
-    let mut farm = farm(&gearmand).args("--interval 0").start();
+    let mut farm = started(&gearmand, "--interval 0");
     let mut deaf = connect(&farm);
     deaf.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     let commands = "help\n".repeat(10_000);
@@ -97,7 +97,7 @@ fn a_client_that_never_reads_holds_nobody_up() {
 #[test]
 fn connections_are_kept_alive() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let client = connect(&farm);
     let end = |port: u16| format!("0100007F:{port:04X}");
     let (ours, theirs) = (end(farm.console_port()), end(client.local_addr().unwrap().port()));

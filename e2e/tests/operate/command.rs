@@ -5,7 +5,7 @@ use gearman_testkit::Gearmand;
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
 
-use crate::support::{SCALE, farm};
+use crate::support::{SCALE, farm, started};
 
 /// Runs `check` to its end; asserts that it has left no trace.
 fn check(arguments: &str, tell: impl FnOnce(FarmBuilder) -> FarmBuilder) -> Ended {
@@ -131,7 +131,7 @@ fn wrong_usage() {
 #[test]
 fn run_is_the_default() {
     let gearmand = Gearmand::start();
-    let mut farm = farm(&gearmand).args("run --max-idle-time 1").start();
+    let mut farm = started(&gearmand, "run --max-idle-time 1");
     assert_eq!(farm.console().pids(SCALE).len(), 1);
     farm.signal(Signal::SIGTERM);
     assert_eq!(farm.wait_exit().code(), Some(0));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use e2e::{Farm, is_alive};
 use gearman_testkit::Gearmand;
 
-use crate::support::{CONVERT, NEVER, SCALE, SHOW, WAIT, client, farm, occupy};
+use crate::support::{CONVERT, NEVER, SCALE, SHOW, WAIT, client, occupy, started};
 
 /// The bytes of one answer, the dot included.
 struct Wire {
@@ -40,7 +40,7 @@ impl Wire {
 #[test]
 fn every_error_to_the_letter() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let mut wire = Wire::connect(&farm);
     let mut errors = Vec::new();
     for (command, error) in [
@@ -102,7 +102,7 @@ fn every_error_to_the_letter() {
 #[test]
 fn answers_to_the_letter() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let mut wire = Wire::connect(&farm);
     let rows = "my_app::workers::image::Image::convert      0  5  0  1970-01-01T00:00:00  1970-01-01T00:00:00  \r\n\
                 my_app::workers::image::Image::scale_image  1  5  1  1970-01-01T00:00:00  1970-01-01T00:00:00  \r\n\
@@ -128,7 +128,7 @@ fn answers_to_the_letter() {
 #[test]
 fn bounds_take_effect_at_once_with_the_observer_off() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let mut console = farm.console();
     let processes = |count: usize| {
         farm.wait(&format!("{count} processes of the job"), || {
@@ -157,7 +157,7 @@ fn bounds_take_effect_at_once_with_the_observer_off() {
 #[test]
 fn above_the_maximum_busy_processes_finish_their_jobs() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {WAIT} 3 3")), ["OK"]);
     occupy(&farm, &gearmand, "lock", 3);
@@ -176,7 +176,7 @@ fn above_the_maximum_busy_processes_finish_their_jobs() {
 #[test]
 fn what_is_killed_finishes_its_job_and_is_replaced() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {WAIT} 1 1")), ["OK"]);
     let replaced = |job: &str, old: &[u32]| {
@@ -211,7 +211,7 @@ fn what_is_killed_finishes_its_job_and_is_replaced() {
 #[test]
 fn last_run_and_last_error_are_shown_with_the_message() {
     let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let farm = started(&gearmand, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {CONVERT} 1 1")), ["OK"]);
     let mut client = client(&gearmand);
@@ -237,7 +237,7 @@ fn last_run_and_last_error_are_shown_with_the_message() {
 #[test]
 fn shutdown_is_answered_and_lets_jobs_finish() {
     let gearmand = Gearmand::start();
-    let mut farm = farm(&gearmand).args("--interval 0").start();
+    let mut farm = started(&gearmand, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {WAIT} 2 2")), ["OK"]);
     occupy(&farm, &gearmand, "lock", 2);

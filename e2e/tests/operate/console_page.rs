@@ -4,12 +4,12 @@ use e2e::assert_page;
 use gearman_driver_front::console::transcript::transcript;
 use gearman_testkit::Gearmand;
 
-use crate::support::{CONVERT, SCALE, client, farm};
+use crate::support::{CONVERT, SCALE, client, started};
 
 #[test]
 fn the_page_shows_every_command_and_error() {
     let gearmand = Gearmand::start();
-    let mut farm = farm(&gearmand).args("--interval 0 --namespaces operate_farm::workers::Image").start();
+    let mut farm = started(&gearmand, "--interval 0 --namespaces operate_farm::workers::Image");
     // So that the rows have something to show.
     assert_eq!(farm.console().ask(&format!("set_processes {CONVERT} 1 5")), ["OK"]);
     let mut client = client(&gearmand);

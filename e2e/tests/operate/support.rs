@@ -15,6 +15,13 @@ pub(crate) fn farm(gearmand: &Gearmand) -> FarmBuilder {
     Farm::of(env!("CARGO_BIN_EXE_operate_farm"), gearmand.address())
 }
 
+/// As [`farm`], started with these arguments; its one process of [`SCALE`] is there, and no more are coming.
+pub(crate) fn started(gearmand: &Gearmand, arguments: &str) -> Farm {
+    let farm = farm(gearmand).args(arguments).start();
+    farm.wait("its first process is there", || (farm.console().pids(SCALE).len() == 1).then_some(()));
+    farm
+}
+
 pub(crate) fn client(gearmand: &Gearmand) -> Client {
     Client::new(ServerList::parse(&gearmand.address()).unwrap())
 }
