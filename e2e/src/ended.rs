@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gearman_testkit::eventually;
 
-use crate::{Farm, FarmBuilder};
+use crate::{FarmBuilder, inhabitants};
 
 /// What is left of a driver that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl FarmBuilder {
         let status = farm.wait_exit();
         // Also those that lost their parent: they are known by the folder that they run in.
         eventually("no process of the driver is left", Duration::from_secs(10), || {
-            processes_in(farm.dir()).is_empty().then_some(())
+            inhabitants(farm.dir()).is_empty().then_some(())
         });
         let mut files = names(farm.dir());
         files.retain(|name| !OURS.contains(&name.as_str()) && !before.contains(name));
@@ -63,24 +63,6 @@ impl Ended {
         let code = self.code.map_or("a signal".to_owned(), |code| code.to_string());
         format!("{}exit code {code}", self.stderr)
     }
-}
-
-impl Farm {
-    /// PIDs of all processes that run in the driver's folder: of all that belong to it, whoever is their parent.
-    #[must_use]
-    pub fn processes_in_dir(&self) -> Vec<u32> {
-        processes_in(self.dir())
-    }
-}
-
-fn processes_in(dir: &Path) -> Vec<u32> {
-    let dir = dir.canonicalize().unwrap();
-    fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == dir))
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
 }
 
 fn names(dir: &Path) -> Vec<String> {

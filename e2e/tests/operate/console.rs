@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use e2e::{Farm, is_alive};
+use e2e::{Farm, inhabitants, is_alive};
 use gearman_testkit::Gearmand;
 
 use crate::support::{CONVERT, NEVER, SCALE, SHOW, WAIT, client, occupy, started};
@@ -252,5 +252,5 @@ fn shutdown_is_answered_and_lets_jobs_finish() {
     std::fs::remove_file(farm.dir().join("lock")).unwrap();
     assert_eq!(farm.wait_exit().code(), Some(0));
     assert_eq!(gearmand.status_of(WAIT).unwrap().total, 0, "both jobs were answered");
-    farm.wait("no process is left", || farm.processes_in_dir().is_empty().then_some(()));
+    farm.wait("no process is left", || inhabitants(farm.dir()).is_empty().then_some(()));
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::os::fd::RawFd;
 
 use gearman_driver_sys::fds;
-use gearman_driver_sys::fork::{ForkError, threads};
+use gearman_driver_sys::fork::{ForkError, other_threads};
 
 /// Refuses more than one thread; `when` says who may have started it.
 pub(super) fn one_thread(when: &str) -> Result<(), String> {
-    let names = threads().map_err(|error| ForkError::from(error).to_string())?;
-    if names.len() == 1 {
+    let names = other_threads().map_err(|error| ForkError::from(error).to_string())?;
+    if names.is_empty() {
         return Ok(());
     }
     Err(format!("a thread was started {when}: {}", ForkError::Threads { names }))
