@@ -62,13 +62,6 @@ impl Handle {
         answer.await.map_err(|_| DriverGone)
     }
 
-    /// Gives an order without waiting for it, from any thread. It is lost where the driver has ended, or has hundreds of
-    /// orders before it.
-    pub fn order_and_forget(&self, order: Order) {
-        let (reply, _answer) = oneshot::channel();
-        let _ = self.requests.try_send(Request::Order { order, reply });
-    }
-
     /// The driver as it is now.
     ///
     /// # Errors

@@ -56,7 +56,8 @@ pub trait ConsoleCommand: Send + Sync + 'static {
     fn summary(&self) -> &str;
 
     /// Does it, with the words after the name; the answer is a line each. It runs in the supervisor, on a thread of its
-    /// own: it may block, which keeps only its own connection waiting. Control characters in a line, and in an error, are
+    /// own: it may block, which keeps only its own connection waiting, and may start programs and wait for them (what it
+    /// leaves running is reaped by the driver). Control characters in a line, and in an error, are
     /// escaped; a panic is answered as an error.
     ///
     /// # Errors

@@ -136,6 +136,7 @@ impl Driver {
     }
 
     /// The module paths under which workers are looked for.
+    #[doc(alias = "load_namespaces")]
     pub fn namespaces<S: Into<String>>(self, namespaces: impl IntoIterator<Item = S>) -> Self {
         self.set_list("namespaces", &namespaces.into_iter().map(Into::into).collect::<Vec<_>>())
     }
@@ -239,7 +240,7 @@ impl Driver {
 
     /// Called at each look while jobs wait for a function that no job of this driver has. It runs in the supervisor, off
     /// its event loop, so it may block; for the same function it is not called again before it has come back. A panic in
-    /// it is caught and logged.
+    /// it is caught and logged. It may start programs and wait for them; what it leaves running is reaped by the driver.
     ///
     /// It may submit jobs (with a client of its own), change bounds, and shut the driver down:
     ///

@@ -88,6 +88,7 @@ impl DriverHandle {
     /// The worker types that are loaded, by path, sorted: those that were found by namespace, wanted, and have a job.
     #[doc(alias = "get_modules")]
     #[doc(alias = "has_modules")]
+    #[doc(alias = "modules")]
     pub fn workers(&self) -> Vec<String> {
         self.snapshot().workers.to_vec()
     }
@@ -161,11 +162,13 @@ impl JobRef {
     }
 
     /// Never fewer processes than this, as it is now.
+    #[doc(alias = "min_childs")]
     pub fn min_processes(&self) -> u32 {
         self.ask(|job| job.limits.min())
     }
 
     /// Never more processes than this, as it is now.
+    #[doc(alias = "max_childs")]
     pub fn max_processes(&self) -> u32 {
         self.ask(|job| job.limits.max())
     }

@@ -207,6 +207,7 @@ fn main() -> ExitCode {
         Ok(driver) => {
             let names: Vec<String> = driver.jobs().iter().map(|job| job.name().to_owned()).collect();
             println!("started: {}", names.join(" "));
+            println!("a second one: {}", Driver::builder().start().expect_err("one at a time"));
             let end = driver.wait();
             println!(
                 "ended: {end:?}, and then {} jobs, {:?}",

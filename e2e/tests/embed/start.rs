@@ -29,6 +29,7 @@ fn it_returns_with_the_jobs_there_and_the_program_goes_on_after_the_end() {
     assert_eq!(farm.console().ask("shutdown"), ["OK"]);
     assert_eq!(farm.wait_exit().code(), Some(42), "{}", farm.state());
     let said = stdout(&farm);
+    assert!(said.contains("a second one: a driver runs in this process already"), "{said}");
     assert!(said.contains("ended: Ok(()), and then 0 jobs, Err(Ended)"), "{said}");
     farm.wait("nothing is left", || farm.processes().is_empty().then_some(()));
 }
