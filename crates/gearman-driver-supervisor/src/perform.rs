@@ -47,6 +47,7 @@ impl Supervisor {
         match Host::start(id, generation, &self.setup.host, &self.log, &self.news) {
             Ok(host) => {
                 host.send(&self.load(generation));
+                self.watch(host.pid);
                 self.hosts.insert(id, host);
             }
             Err(error) => {

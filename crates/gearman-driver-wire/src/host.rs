@@ -101,6 +101,9 @@ pub enum FromHost {
         protocol: u32,
         /// The jobs that were found.
         jobs: Vec<JobDeclaration>,
+        /// The worker types (classes, ..) that were loaded, by path, for those who ask the driver for them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        workers: Vec<String>,
         /// What is worth a warning in the log, a sentence each.
         #[serde(default)]
         warnings: Vec<String>,

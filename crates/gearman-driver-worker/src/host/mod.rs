@@ -111,7 +111,7 @@ impl Host {
             .open(&load_message.scoreboard)
             .map_err(|error| format!("the scoreboard {} can't be opened: {error}", load_message.scoreboard))?;
 
-        guard::one_thread("before run() was called")?;
+        guard::one_thread("before run() or start() was called")?;
         let before = guard::Sockets::now();
         let bounds = load_message
             .job_runtime_attributes
@@ -139,6 +139,7 @@ impl Host {
         channel.send(&FromHost::Loaded {
             protocol: PROTOCOL_VERSION,
             jobs: loaded.jobs().iter().map(declaration).collect(),
+            workers: loaded.types().iter().map(ToString::to_string).collect(),
             warnings: loaded.warnings().to_vec(),
         });
         Ok(Some(Self { load: load_message, loaded, lifeline, scoreboard, children, workers: BTreeMap::new() }))
