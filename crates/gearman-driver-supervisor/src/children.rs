@@ -1,5 +1,7 @@
 //! Children of this process: hosts, workers whose host died, and strangers that were orphaned among their descendants.
 
+use gearman_driver_core::level::Level;
+use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::Event;
 use gearman_driver_core::process::{ExitStatus, HostId, ProcessId};
 use gearman_driver_sys::reap::{self, Ended};
@@ -7,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::event_loop::Supervisor;
+use crate::log::CATEGORY;
 use crate::processes::Process;
 
 /// An exit as the host protocol tells it.
@@ -40,6 +43,9 @@ impl Supervisor {
                 // A worker of ours: its host is gone, or will be known to be in a moment.
                 let status = ended_status(reap::reap(pid, true));
                 self.exited(process, status).await;
+            } else if let Some(run) = self.unknown_job_command.by_pid(pid) {
+                let status = ended_status(reap::reap(pid, true));
+                self.unknown_job_command.ended(run, status).await;
             } else {
                 let _ = reap::reap(pid, false);
             }
@@ -51,7 +57,12 @@ impl Supervisor {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         host.closed = true;
         if let Some(problem) = problem {
-            self.log.error(&format!("({}) [host] {problem}: it is replaced", host.pid));
+            let message = format!("{problem}: it is replaced");
+            self.log.write(&Entry {
+                pid: Some(host.pid.as_raw().unsigned_abs()),
+                job: Some("host"),
+                ..Entry::new(Level::Error, CATEGORY, &message)
+            });
             host.failure.get_or_insert(problem);
         }
         if host.ended.is_none() && host.ready {
@@ -110,7 +121,11 @@ impl Supervisor {
     /// A host has died: children of this process that nothing names are asked to stop. One may have been forked
     /// by the host in its last moment.
     fn stop_strangers(&self) {
-        let known = |pid: Pid| self.hosts.values().any(|host| host.pid == pid) || self.processes.by_pid(pid).is_some();
+        let known = |pid: Pid| {
+            self.hosts.values().any(|host| host.pid == pid)
+                || self.processes.by_pid(pid).is_some()
+                || self.unknown_job_command.by_pid(pid).is_some()
+        };
         let children = std::fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id()));
         for pid in children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw)
         {

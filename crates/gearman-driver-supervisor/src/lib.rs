@@ -22,6 +22,7 @@ mod runtime_dir;
 mod scoreboard;
 mod signals;
 mod unknown_job;
+mod unknown_job_command;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -44,6 +45,9 @@ pub struct Setup {
     pub host: HostCommand,
     /// Called when jobs wait for a function that no job has; off the event loop.
     pub unknown_job: Option<UnknownJobCallback>,
+    /// Called once, in the event loop, when the first host has loaded its worker code and the processes that its jobs
+    /// need at least are ordered.
+    pub ready: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// See [`Setup::unknown_job`]. The handle steers the driver.

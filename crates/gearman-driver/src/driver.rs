@@ -290,6 +290,7 @@ impl Driver {
             servers,
             host: HostCommand { arguments: std::env::args_os().collect() },
             unknown_job: self.unknown_job,
+            ready: None,
         };
         match invocation.action {
             Action::Check => check(setup),
