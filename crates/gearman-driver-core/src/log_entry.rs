@@ -68,6 +68,12 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// The record as one for each line of its message: so that none can pass for another record's in a log of text.
+    pub fn lines(&self) -> impl Iterator<Item = Entry<'a>> {
+        let entry = *self;
+        entry.message.split('\n').map(move |message| Entry { message, ..entry })
+    }
+
     /// A record of the driver's own, about nothing in particular.
     pub const fn new(level: Level, category: &'a str, message: &'a str) -> Self {
         Self { level, category, message, pid: None, job: None, handle: None, stream: None }
@@ -105,12 +111,12 @@ impl fmt::Display for Entry<'_> {
             write!(f, "({pid}) [{job}] ")?;
         }
         if let Some(handle) = self.handle {
-            write!(f, "[{handle}] ")?;
+            write!(f, "[{}] ", printable(handle))?;
         }
-        match self.stream {
-            Some(stream) => write!(f, "{}: {}", stream.tag(), printable(self.message)),
-            None => f.write_str(self.message),
+        if let Some(stream) = self.stream {
+            write!(f, "{}: ", stream.tag())?;
         }
+        f.write_str(&printable(self.message))
     }
 }
 
@@ -132,8 +138,8 @@ struct Fields<'a> {
     stream: Option<&'a str>,
 }
 
-/// What a process printed, fit for a log that people read on a terminal: control characters are escaped.
-fn printable(line: &str) -> Cow<'_, str> {
+/// A text fit for a log that people read on a terminal: control characters are escaped.
+pub fn printable(line: &str) -> Cow<'_, str> {
     if !line.contains(|c: char| c.is_control() && c != '\t') {
         return Cow::Borrowed(line);
     }
@@ -172,10 +178,12 @@ mod tests {
     #[test]
     fn the_text_names_process_job_handle_and_stream() {
         insta::assert_snapshot!(printed(), @r"(4711) [app::Image::scale] [H:node1:7] STDERR: \u{1b}[31mred\u{7}	x");
-        insta::assert_snapshot!(Entry::new(Level::Warn, "x", "plain\nof two lines"), @r"
-        plain
-        of two lines
-        ");
+        insta::assert_snapshot!(Entry::new(Level::Warn, "x", "plain\nof two lines"), @r"plain\nof two lines");
+        let lines: Vec<_> = Entry { pid: Some(7), job: Some("a"), ..Entry::new(Level::Warn, "x", "one\ntwo") }
+            .lines()
+            .map(|line| line.to_string())
+            .collect();
+        assert_eq!(lines, ["(7) [a] one", "(7) [a] two"]);
         let started = LogLine {
             level: Level::Info,
             pid: Some(3),

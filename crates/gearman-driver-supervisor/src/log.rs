@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gearman_driver_core::config::Config;
 use gearman_driver_core::layout::{Layout, Record};
 use gearman_driver_core::level::Level;
-use gearman_driver_core::log_entry::{Entry, LogFormat};
+use gearman_driver_core::log_entry::{Entry, LogFormat, printable};
 
 use crate::clock::Clock;
 use crate::names::host_name;
@@ -110,16 +110,20 @@ impl Log {
         match &inner.form {
             Form::Json(driver) => entry.json(&time, driver.as_deref(), line),
             Form::Layout(layout) => {
-                let record = Record {
-                    time,
-                    level: entry.level,
-                    category: entry.category,
-                    message: &entry.to_string(),
-                    pid: inner.pid,
-                    host: &inner.host,
-                    since_start: inner.clock.now().uptime(),
-                };
-                layout.render(&record, line);
+                let category = printable(entry.category);
+                let since_start = inner.clock.now().uptime();
+                for entry in entry.lines() {
+                    let record = Record {
+                        time: time.clone(),
+                        level: entry.level,
+                        category: &category,
+                        message: &entry.to_string(),
+                        pid: inner.pid,
+                        host: &inner.host,
+                        since_start,
+                    };
+                    layout.render(&record, line);
+                }
             }
         }
         // A full disk stops the log, and nothing else: there is nobody to tell.

@@ -74,8 +74,8 @@ pub fn remove_variable(name: &str) -> io::Result<()> {
 }
 
 fn one_thread() -> io::Result<()> {
-    match crate::fork::threads()?.len() {
-        1 => Ok(()),
-        threads => Err(io::Error::other(format!("this process has {threads} threads, and only one may be there"))),
+    match crate::fork::other_threads()?.len() {
+        0 => Ok(()),
+        others => Err(io::Error::other(format!("this process has {} threads, and only one may be there", others + 1))),
     }
 }

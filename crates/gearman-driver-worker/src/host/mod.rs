@@ -16,7 +16,9 @@ use gearman_driver_sys::fork::{Forked, fork};
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::reap::{self, Ended};
 use gearman_driver_sys::{hugepages, signal, title};
-use gearman_driver_wire::host::{FromHost, JobDeclaration, Lines, Load, PROTOCOL_VERSION, ToHost, encode};
+use gearman_driver_wire::host::{
+    FromHost, JobDeclaration, Lines, Load, MessageError, PROTOCOL_VERSION, ToHost, encode,
+};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -169,6 +171,11 @@ impl Host {
                     Ok(Some(ToHost::Exit)) => return Stopped::Host,
                     Ok(Some(ToHost::Load(_))) => log::warn!("a second `load` was sent to this host; it is not obeyed"),
                     Ok(None) => break,
+                    Err(error @ MessageError::TooLong) => {
+                        log::error!("{error}: this host stops, since it can't tell where the next one begins");
+                        channel.closed = true;
+                        break;
+                    }
                     Err(error) => log::error!("{error}; it is not obeyed"),
                 }
             }
@@ -334,7 +341,7 @@ impl Channel {
     }
 
     /// The next message that was read already.
-    fn next(&mut self) -> Result<Option<ToHost>, gearman_driver_wire::host::MessageError> {
+    fn next(&mut self) -> Result<Option<ToHost>, MessageError> {
         self.lines.next_message()
     }
 
