@@ -174,7 +174,7 @@ impl Supervisor {
             .collect();
         let supervisor = Self {
             clock,
-            runtime_dir: RuntimeDir::create().map_err(failed("the run-time directory"))?,
+            runtime_dir: RuntimeDir::create(setup.config.name.as_deref()).map_err(failed("the run-time directory"))?,
             scoreboard: Scoreboard::create().map_err(failed("the scoreboard"))?,
             hosts: BTreeMap::new(),
             processes: Processes::default(),
@@ -393,6 +393,7 @@ impl Supervisor {
             generation,
             driver_pid: std::process::id(),
             host_name: names::host_name(),
+            driver_name: config.name.clone(),
             lifeline: self.runtime_dir.lifeline().display().to_string(),
             scoreboard: self.scoreboard.path(),
             loglevel: Some(config.loglevel.name().to_owned()),

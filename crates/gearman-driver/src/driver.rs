@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::args::{self, Action, Invocation};
 use crate::report::{self, Style};
 use crate::roles::take_role;
+use crate::{completions, launch, status};
 
 /// Runs a farm of workers, as Gearman::Driver: it loads them in a host process, forks worker processes from that, watches
 /// the job servers' queues, starts and stops processes to match, restarts what dies, and is steered through a console.
@@ -199,9 +200,25 @@ impl Driver {
         self
     }
 
-    /// Whether to detach. Not there yet: `run()` fails if it is set.
+    /// Whether to detach: the process that was started waits until the driver is ready or has failed, and exits in
+    /// `run()` with 0 or 1; the daemon goes on in a session of its own, in the same directory.
     pub fn daemonize(self, daemonize: bool) -> Self {
-        if daemonize { self.set("daemonize", "true") } else { self }
+        self.set("daemonize", if daemonize { "true" } else { "false" })
+    }
+
+    /// Where the driver writes its PID; locked while it runs, removed at its end. Default: nowhere.
+    pub fn pidfile(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match path.to_str() {
+            Some(path) => self.set("pidfile", path),
+            None => self.mistake(Mistake::Text(format!("pidfile {} is no UTF-8: choose another name", path.display()))),
+        }
+    }
+
+    /// The driver's name, where several run on one host: shown in process titles, in `status --json` and in a log of
+    /// JSON. 1 to 32 letters, digits, `_`, `-`, `.`.
+    pub fn name(self, name: impl AsRef<str>) -> Self {
+        self.set("name", name.as_ref())
     }
 
     /// Adds a job without macros. Its worker is built here, so in the supervisor too (and dropped there at once).
@@ -275,6 +292,9 @@ impl Driver {
             say(&format!("{name}: `{subcommand}` is not there yet; `{name} --help` shows what is"));
             return Ok(2);
         }
+        if let Action::Completions(page) = invocation.action {
+            return completions::write(page, name).map(|()| 0).map_err(|error| error.to_string());
+        }
         let config = match self.config(invocation.layer) {
             Ok(config) => config,
             Err(Mistake::Config(error)) => {
@@ -283,6 +303,10 @@ impl Driver {
             }
             Err(Mistake::Text(text)) => return Err(text),
         };
+        if let Action::Status(request) = &invocation.action {
+            let mut complain = |text: &str| say(&format!("{name}: {text}"));
+            return Ok(status::run(request, &config, &mut std::io::stdout(), &mut complain));
+        }
         let servers = ServerList::parse(&config.server.value)
             .map_err(|error| format!("server: {error}, {}", config.server.origin))?;
         let setup = Setup {
@@ -294,7 +318,7 @@ impl Driver {
         };
         match invocation.action {
             Action::Check => check(setup),
-            _ => gearman_driver_supervisor::run(setup).map_err(|error| error.to_string()),
+            _ => launch::run(name, setup),
         }
     }
 

@@ -56,10 +56,16 @@
 //! The guide, the host protocol and what keeps forking safe are in the repository's `docs/`.
 
 mod args;
+mod completions;
+mod daemon;
 mod driver;
+mod identity;
+mod launch;
+mod pidfile;
 pub mod prelude;
 mod report;
 mod roles;
+mod status;
 
 pub use driver::{Driver, DriverHandle, FunctionStatus};
 pub use gearman_driver_macros::{job, worker};
