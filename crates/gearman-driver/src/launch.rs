@@ -3,6 +3,7 @@
 //! The working directory stays what it was: paths on the command line and in config files mean the same with and
 //! without `--daemonize`, and in the hosts, which are started with the same arguments.
 
+use std::io::Write;
 use std::path::Path;
 
 use gearman_driver_core::config::Config;
@@ -35,7 +36,8 @@ pub(crate) fn run(program: &str, mut setup: Setup) -> Result<u8, String> {
         Started::Caller(waiting) => {
             let outcome = waiting.wait(&config.logfile);
             if let Some(message) = &outcome.message {
-                eprintln!("{program}: {message}");
+                // If standard error is closed, there is nobody to hear it.
+                let _ = writeln!(std::io::stderr(), "{program}: {message}");
             }
             // Not through main's return: what a program does after run() is the daemon's business alone.
             std::process::exit(i32::from(outcome.code));
