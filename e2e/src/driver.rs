@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::{Console, PATIENCE, Proc, descendants, is_alive};
+use crate::{Console, PATIENCE, Proc, descendants, inhabitants, is_alive};
 
 /// How a driver is to be started.
 #[derive(Debug)]
@@ -220,9 +220,11 @@ impl Drop for Farm {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
-        for process in below {
-            if is_alive(process.pid) {
-                let _ = kill(pid(process.pid), Signal::SIGKILL);
+        // What a killed supervisor has left is nobody's descendant, but still in its folder.
+        let left = inhabitants(self.dir());
+        for process in below.into_iter().map(|process| process.pid).chain(left) {
+            if is_alive(process) {
+                let _ = kill(pid(process), Signal::SIGKILL);
             }
         }
     }

@@ -10,7 +10,7 @@ mod processes;
 
 pub use console::Console;
 pub use driver::{Farm, FarmBuilder};
-pub use processes::{Proc, descendants, is_alive};
+pub use processes::{Proc, descendants, inhabitants, is_alive};
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The farm of the lifecycle and fault tests: jobs that note each execution, that wait, print, exit and start children.
 
+#![allow(clippy::unwrap_used, reason = "a job of a test that can't note its execution fails that test")]
+
 use std::process::ExitCode;
 
 mod workers {
@@ -13,6 +15,11 @@ mod workers {
     use std::time::Duration;
 
     use gearman_driver::prelude::*;
+
+    /// A shell's look at itself. The name patterns are expanded before: a descriptor without a target was the
+    /// directory's that was read for it. Status is that of `sed`: a shell holds signals back while it waits.
+    const LOOK: &str = "for fd in /proc/$$/fd/*; do to=$(readlink $fd) && echo \"FD ${fd##*/} $to\"; done; \
+                        sed 's/^/STATUS /' /proc/self/status; env | sed 's/^/ENV /'";
 
     /// Jobs about a process's life. Each has no process until a test asks for some, but `echo`.
     pub(crate) struct Life {
@@ -89,6 +96,16 @@ mod workers {
             Ok(workload.to_owned())
         }
 
+        /// Notes the workload, waits for its gate, then has a child print a megabyte on each stream that it takes over
+        /// from this process.
+        #[job(min_processes = 0, max_processes = 50)]
+        fn shout(&self, workload: &str) -> Result<String, Error> {
+            self.gate(workload);
+            let script = "yes shouting | head -c 1000000; yes shouting | head -c 1000000 >&2";
+            let status = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).status()?;
+            if status.success() { Ok(workload.to_owned()) } else { Err(status.to_string().into()) }
+        }
+
         /// Notes the workload and ends the process.
         #[job(min_processes = 0, max_processes = 50)]
         fn leave(&self, workload: &str) -> String {
@@ -106,26 +123,21 @@ mod workers {
         }
 
         /// What a shell that this process turns into sees: a stricter look than a child's, since the standard library
-        /// sets some signals back for children. The process is gone with it; given again, the job answers what was seen.
+        /// sets some signals back for children. The worker process is gone with it;
+        /// what was seen is in the file `seen`.
         #[job(min_processes = 0, max_processes = 50)]
-        fn seen_after_exec(&self, workload: &str) -> Result<String, Error> {
+        fn seen_after_exec(&self) -> Result<String, Error> {
             let seen = self.notes.join("seen");
-            if workload == "again" {
-                return Ok(fs::read_to_string(seen)?);
-            }
-            let script = "for fd in /proc/$$/fd/*; do echo \"FD ${fd##*/} $(readlink $fd)\"; done > \"$0.part\"; \
-                          sed 's/^/STATUS /' /proc/$$/status >> \"$0.part\"; env | sed 's/^/ENV /' >> \"$0.part\"; \
-                          mv \"$0.part\" \"$0\"";
-            let (script, seen) = (CString::new(script)?, CString::new(seen.into_os_string().into_encoded_bytes())?);
-            match nix::unistd::execv(c"/bin/sh", &[c"sh".to_owned(), c"-c".to_owned(), script, seen])? {}
+            let part = self.notes.join("seen.part");
+            nix::unistd::dup2_stdout(fs::File::create(&part)?)?;
+            let script = format!("{LOOK}; mv {} {}", part.display(), seen.display());
+            match nix::unistd::execv(c"/bin/sh", &[c"sh".to_owned(), c"-c".to_owned(), CString::new(script)?])? {}
         }
 
-        /// What a child sees: `ls -l /proc/self/fd`, its status and its environment.
+        /// What a child sees: its descriptors, status and environment.
         #[job(min_processes = 0, max_processes = 50)]
         fn seen_by_child(&self) -> Result<Vec<u8>, Error> {
-            let script = "ls -l /proc/self/fd | sed -n 's/.* \\([0-9]* -> .*\\)/FD \\1/p'; \
-                          sed 's/^/STATUS /' /proc/self/status; env | sed 's/^/ENV /'";
-            Ok(Command::new("sh").args(["-c", script]).stdin(Stdio::null()).process_group(0).output()?.stdout)
+            Ok(Command::new("sh").args(["-c", LOOK]).stdin(Stdio::null()).process_group(0).output()?.stdout)
         }
     }
 }

@@ -2,8 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod drains;
+mod frozen;
+mod garbage;
 mod host;
+mod inheritance;
+mod runtime_dir;
+mod servers;
 mod shutdown;
+mod signals;
 mod supervisor;
 mod support;
 mod worker;

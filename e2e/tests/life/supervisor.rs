@@ -1,11 +1,10 @@
 //! The supervisor is killed: jobs are finished and answered, then nothing is left.
 
 use std::fs;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::is_alive;
+use e2e::{inhabitants, is_alive};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
@@ -81,6 +80,32 @@ fn a_job_that_prints_neither_fails_nor_blocks() {
 }
 
 #[test]
+fn a_child_that_prints_on_its_jobs_streams_neither_fails_nor_blocks() {
+    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+    let mut farm = farm(&gearmand.address(), &notes, "").start();
+    scale(&farm, &gearmand, "shout", 2);
+    let address = gearmand.address();
+    // One child is there when the supervisor dies and blocked on a full pipe, the other one is started afterwards.
+    let jobs = [run(&address, "shout", "a"), run(&address, "shout", "b")];
+    notes.wait_begun(&farm, 2);
+    farm.signal(Signal::SIGSTOP);
+    notes.open("a");
+    farm.wait("a child prints", || {
+        farm.processes().iter().any(|process| process.title.starts_with("yes")).then_some(())
+    });
+    let all = everybody(&farm);
+    thread::sleep(Duration::from_millis(50));
+    farm.signal(Signal::SIGKILL);
+    farm.wait_exit();
+    notes.open("b");
+    for (job, id) in jobs.into_iter().zip(["a", "b"]) {
+        assert_eq!(job.join().unwrap().unwrap(), id);
+    }
+    wait_gone(&all);
+    farm.wait("no process of that driver is left", || inhabitants(farm.dir()).is_empty().then_some(()));
+}
+
+#[test]
 fn supervisor_and_host_killed_together_leave_nothing() {
     let (gearmand, notes) = (Gearmand::start(), Notes::new());
     let mut farm = farm(&gearmand.address(), &notes, "").start();
@@ -111,13 +136,6 @@ fn killed_while_processes_are_being_started_nothing_is_left() {
         farm.wait("no process of that driver is left", || inhabitants(farm.dir()).is_empty().then_some(()));
         farm.wait("none is registered", || registered(&gearmand, "note").is_empty().then_some(()));
     }
-}
-
-/// PIDs of processes that run in that directory, whoever their parent is by now.
-fn inhabitants(dir: &Path) -> Vec<String> {
-    let all = fs::read_dir("/proc").unwrap().flatten();
-    let here = all.filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == dir));
-    here.map(|process| process.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// Bytes that these processes have given to write(2) so far.

@@ -100,3 +100,17 @@ fn a_begin_that_fails_fails_the_job_and_says_so() {
     assert_eq!(row.message.as_deref(), Some("begin failed: not today"));
     assert_eq!(row.last_run, NEVER, "its method has not run");
 }
+
+#[test]
+fn a_long_message_is_whole_for_the_client_and_one_short_line_in_the_console() {
+    let site = Site::new();
+    let farm = site.farm("hooks").start();
+    let told = packets(&site, WORK, b"long", false);
+    let message = format!("line one\nline two\x1b[31m {}", "x".repeat(2000));
+    assert_eq!(told, [(WorkWarning, message), (WorkFail, String::new())]);
+    let mut console = farm.console();
+    assert_eq!(console.ask("status").len(), 1, "one line a job");
+    let shown = console.row(JOB).message.unwrap();
+    assert!(shown.starts_with("line one\\nline two\\x1b[31m xxx"), "{shown}");
+    assert!(shown.len() <= 512, "{} bytes", shown.len());
+}

@@ -38,3 +38,20 @@ fn a_job_has_other_jobs_done() {
     assert!(told[0].1.contains("inner fails on purpose"), "{told:?}");
     assert!(told[0].1.contains("workers_farm::clients::Clients::inner"), "{told:?}");
 }
+
+#[test]
+fn children_of_a_job_inherit_the_operators_environment_and_nothing_of_the_drivers() {
+    let site = Site::new();
+    let _farm = site.farm("clients").env("GREETING", "hello").start();
+    let inherited = site.run("workers_farm::clients::Clients::inherited", "");
+    let lines: Vec<_> = inherited.lines().collect();
+    assert!(lines.contains(&"GREETING=hello"), "{inherited}");
+    assert!(lines.contains(&"PATH"), "{inherited}");
+    assert!(!inherited.contains("GEARMAN_DRIVER"), "{inherited}");
+    for signals in ["SigBlk:\t", "SigIgn:\t"] {
+        let mask = lines.iter().find_map(|line| line.strip_prefix(signals)).unwrap();
+        let mask = u64::from_str_radix(mask, 16).unwrap();
+        // Of the signals that have names; 32 and up are left as whoever started the test has them.
+        assert_eq!(mask & 0x7fff_ffff, 0, "{signals}{mask:x}");
+    }
+}

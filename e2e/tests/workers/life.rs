@@ -25,6 +25,9 @@ fn process_start_and_process_stop_run_once_in_each_process() {
     let stopped: BTreeSet<u32> = site.trace().iter().filter(|(_, what)| what == "stop").map(|(pid, _)| *pid).collect();
     assert_eq!(stopped, pids);
     assert_eq!(site.count("stop"), 2);
+    let returned: Vec<_> = site.trace().into_iter().filter(|(_, what)| what == "run() has returned").collect();
+    assert_eq!(returned.len(), 1, "what main does after run() is done once: {returned:?}");
+    assert_eq!(returned[0].0, farm.pid());
     for pid in pids {
         let line = format!("({pid}) [{ALIVE}] STDOUT: stopped in order");
         assert!(farm.log().contains(&line), "what process_stop prints is logged: {}", farm.log());

@@ -35,6 +35,7 @@ fn never_below_min() {
     let site = Site::new();
     let farm = site.farm("scaling").args("--interval 0.1").start();
     let mut console = farm.console();
+    farm.wait("the first process", || (console.row(FROM_ONE).processes == 1).then_some(()));
     thread::scope(|scope| {
         let jobs: Vec<_> = (0..4).map(|_| scope.spawn(|| site.run(FROM_ONE, "300"))).collect();
         let mut most = 0;
@@ -83,4 +84,33 @@ fn what_is_busy_finishes_when_the_bounds_go_down() {
     assert_eq!((site.count("begun"), site.count("done")), (3, 3), "none ran twice");
     farm.wait("the surplus is gone", || (console.pids(FROM_ZERO).len() <= 1).then_some(()));
     assert!(!farm.log().contains("signal"), "{}", farm.log());
+}
+
+/// Six bursts with lulls between them, each long enough for the processes of the last one to be stopped: jobs and
+/// stops meet in all ways.
+#[test]
+fn no_job_is_lost_or_done_twice_while_processes_come_and_go() {
+    const CLIENTS: usize = 6;
+    const JOBS: usize = 15;
+    let site = Site::new();
+    let farm = site.farm("scaling").args("--interval 0.05").start();
+    let mut console = farm.console();
+    for burst in 1..=6 {
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    let mut client = site.client();
+                    for _ in 0..JOBS {
+                        client.run(FROM_ZERO, b"3").unwrap();
+                    }
+                });
+            }
+        });
+        let jobs = burst * CLIENTS * JOBS;
+        assert_eq!((site.count("begun"), site.count("done")), (jobs, jobs));
+        if burst % 2 == 0 {
+            farm.wait("none is left", || console.pids(FROM_ZERO).is_empty().then_some(()));
+        }
+    }
+    assert!(!farm.log().contains("ERROR") && !farm.log().contains("WARN"), "{}", farm.log());
 }

@@ -76,3 +76,38 @@ fn a_namespace_without_workers() {
         &["no worker in namespace workers_farm::nmaes", "workers_farm::names", "use my_workers as _;"],
     );
 }
+
+#[test]
+fn a_thread_in_main_before_run() {
+    let site = Site::new();
+    let mut farm = site.farm("names_beside").env("FARM_THREAD", "1").start_unwatched();
+    assert_eq!(farm.wait_exit().code(), Some(1), "{}", farm.state());
+    let said = farm.stderr();
+    assert!(said.contains("2 threads") && said.contains("run()") && said.contains("`process_start`"), "{said}");
+    assert!(site.gearmand.status().is_empty(), "nothing was registered");
+}
+
+#[test]
+fn bounds_of_the_operator_that_cross_the_codes() {
+    let site = Site::new();
+    let config = "[job_runtime_attributes.'workers_farm::scaling::Scaling::from_one']\nmin_processes = 5\n";
+    std::fs::write(site.path("farm.toml"), config).unwrap();
+    let path = site.path("farm.toml").display().to_string();
+    let mut farm = site.farm("scaling").arg("--configfile").arg(path).start_unwatched();
+    assert_eq!(farm.wait_exit().code(), Some(1), "{}", farm.state());
+    let said = farm.stderr();
+    assert!(
+        said.contains("workers_farm::scaling::Scaling, method from_one: min_processes (5) is above max_processes (4)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn two_added_jobs_with_one_function() {
+    let site = Site::new();
+    let mut farm = site.farm("").env("FARM_ADDED_TWICE", "1").start_unwatched();
+    assert_eq!(farm.wait_exit().code(), Some(1), "{}", farm.state());
+    let said = farm.stderr();
+    assert!(said.contains("is registered twice, by added job greeter and by added job other"), "{said}");
+    assert!(site.gearmand.status().is_empty(), "nothing was registered");
+}

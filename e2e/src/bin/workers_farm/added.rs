@@ -62,3 +62,8 @@ pub(crate) fn prefixed() -> JobSpec {
     JobSpec { name: "pid".to_owned(), min_processes: 0, max_processes: 1, worker: added(), methods: vec![pid] }
         .prefixed()
 }
+
+/// The same functions under another job's name.
+pub(crate) fn other(job: JobSpec) -> JobSpec {
+    JobSpec { name: "other".to_owned(), ..job }
+}

@@ -59,7 +59,7 @@ pub(crate) mod thread {
     #[worker]
     impl Threads {
         fn new(_options: &WorkerOptions) -> Result<Self, Error> {
-            std::thread::Builder::new().name("a-pool".to_owned()).spawn(|| std::thread::park())?;
+            std::thread::Builder::new().name("a-pool".to_owned()).spawn(std::thread::park)?;
             Ok(Self)
         }
 

@@ -27,6 +27,21 @@ impl Clients {
         if workload == b"fail" { Err("inner fails on purpose".into()) } else { Ok([b"inner ", workload].concat()) }
     }
 
+    /// What a child of this process would inherit: variables, held back and ignored signals.
+    #[job]
+    fn inherited(&self) -> Result<String, Error> {
+        let output = std::process::Command::new("/usr/bin/env").output()?;
+        let variables = String::from_utf8(output.stdout)?;
+        // The values of others are nobody's business.
+        let variables = variables.lines().map(|line| match line.split_once('=') {
+            Some((name, _)) if name != "GREETING" => name,
+            _ => line,
+        });
+        let status = std::fs::read_to_string("/proc/self/status")?;
+        let signals = status.lines().filter(|line| line.starts_with("SigBlk") || line.starts_with("SigIgn"));
+        Ok(variables.chain(signals).collect::<Vec<_>>().join("\n"))
+    }
+
     #[job]
     fn noted(&self, workload: &str) {
         crate::trace(&format!("noted {workload}"));

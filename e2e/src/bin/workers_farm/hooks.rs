@@ -43,6 +43,7 @@ fn run(job: &Job, workload: &str) -> Result<String, Error> {
     crate::trace(&format!("method {workload}"));
     match workload {
         "err" => Err(format!("error of {}", std::process::id()).into()),
+        "long" => Err(format!("line one\nline two\x1b[31m {}", "x".repeat(2000)).into()),
         "panic" => panic!("panic of {}", std::process::id()),
         _ => Ok(format!("{} {}", std::process::id(), job.handle())),
     }

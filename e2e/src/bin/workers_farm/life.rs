@@ -19,7 +19,7 @@ impl Life {
 
     fn process_start(&mut self) -> Result<(), Error> {
         crate::trace("start");
-        self.thread = Some(std::thread::spawn(|| std::thread::park()));
+        self.thread = Some(std::thread::spawn(std::thread::park));
         Ok(())
     }
 

@@ -1,6 +1,12 @@
 //! A farm with a worker for each promise of the worker API. A test takes the namespaces that it needs, with
 //! `--namespaces`; what only the builder can say is chosen by environment variables.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::wrong_self_convention,
+    reason = "methods take what a job may take, and bear the names of functions"
+)]
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
@@ -64,5 +70,15 @@ fn main() -> ExitCode {
     if set("FARM_ADDED") {
         driver = driver.add_job(added::plain()).add_job(added::prefixed());
     }
-    driver.run()
+    if set("FARM_ADDED_TWICE") {
+        driver = driver.add_job(added::plain()).add_job(added::other(added::plain()));
+    }
+    let thread = set("FARM_THREAD").then(|| {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        (end, std::thread::spawn(move || ended.recv()))
+    });
+    let code = driver.run();
+    trace("run() has returned");
+    drop(thread);
+    code
 }
