@@ -89,11 +89,14 @@ impl Identity {
             }
             setgid(gid).map_err(failed("setgid"))?;
         }
-        let Some(user) = &self.user else { return Ok(()) };
-        setuid(user.uid).map_err(failed("setuid"))?;
-        // Since the change, /proc/PID/fd is root's: hosts open the scoreboard there. Nothing of root's is in memory that
-        // this user may not know: it could have started the driver itself.
+        if let Some(user) = &self.user {
+            setuid(user.uid).map_err(failed("setuid"))?;
+        }
+        // Since the change, /proc/PID/fd is closed to the hosts, which open the scoreboard there. With this, the new user
+        // may look into the process as into one that it has started itself: what root's config files hold is for the
+        // workers, and so that user's to know.
         nix::sys::prctl::set_dumpable(true).map_err(failed("PR_SET_DUMPABLE"))?;
+        let Some(user) = &self.user else { return Ok(()) };
         let home = user.home.clone().into_os_string();
         for (name, value) in
             [("HOME", &home), ("USER", &user.name.clone().into()), ("LOGNAME", &user.name.clone().into())]

@@ -78,6 +78,19 @@ fn root_becomes_nobody_and_so_are_host_and_workers() {
 }
 
 #[test]
+fn a_group_alone_is_changed_too() {
+    let Some(nobody) = nobody() else { return };
+    let gearmand = Gearmand::start();
+    let farm = farm(&gearmand).args(&format!("--group {} --interval 0", nobody.gid)).start();
+    assert_eq!(client(&gearmand).run(ECHO, b"hello").unwrap(), b"hello");
+    for pid in farm.processes().iter().map(|process| process.pid).chain([farm.pid()]) {
+        assert_eq!(ids(pid, "Uid:"), [0; 4], "{pid}");
+        assert_eq!(ids(pid, "Gid:"), [nobody.gid.as_raw(); 4], "{pid}");
+        assert_eq!(ids(pid, "Groups:"), [nobody.gid.as_raw()], "{pid}");
+    }
+}
+
+#[test]
 fn others_than_root_are_refused() {
     let Some(nobody) = nobody() else { return };
     use std::os::unix::process::CommandExt;
