@@ -18,6 +18,10 @@ pub struct Snapshot {
     pub at: Time,
     /// The driver's version.
     pub version: String,
+    /// The driver's name (`--name`). Filled in by the shell; the manager leaves it out.
+    pub name: Option<String>,
+    /// The supervisor's PID. Filled in by the shell; the manager leaves it out.
+    pub pid: Option<u32>,
     /// Whether the driver starts nothing more and ends when its processes have.
     pub shutting_down: bool,
     /// The worker code that is loaded; `None` before the first host is ready.

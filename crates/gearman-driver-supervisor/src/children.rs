@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use gearman_driver_core::level::Level;
+use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::Event;
 use gearman_driver_core::process::{ExitStatus, HostId, ProcessId};
 use gearman_driver_sys::reap::{self, Ended};
@@ -12,6 +14,7 @@ use nix::unistd::Pid;
 use tokio::io::unix::AsyncFd;
 
 use crate::event_loop::{News, Supervisor};
+use crate::log::CATEGORY;
 use crate::processes::Process;
 
 /// How often a child is looked at whose end does not make itself known (where the kernel is too old for that).
@@ -48,6 +51,9 @@ impl Supervisor {
                 // A worker of ours: its host is gone, or will be known to be in a moment.
                 let status = ended_status(reap::reap(pid, true));
                 self.exited(process, status).await;
+            } else if let Some(run) = self.unknown_job_command.by_pid(pid) {
+                let status = ended_status(reap::reap(pid, true));
+                self.unknown_job_command.ended(run, status).await;
             } else {
                 let _ = reap::reap(pid, false);
             }
@@ -62,7 +68,8 @@ impl Supervisor {
         let hosts = self.hosts.values().filter(|host| host.ended.is_none()).map(|host| host.pid);
         let adopted =
             self.processes.iter().filter(|(_, process)| process.adopted).filter_map(|(_, process)| process.pid());
-        hosts.chain(adopted).find(|pid| reap::has_ended(*pid))
+        let commands = self.unknown_job_command.pids();
+        hosts.chain(adopted).chain(commands).find(|pid| reap::has_ended(*pid))
     }
 
     /// A child is there whose end is to become news. Where the signals are the program's, there is no SIGCHLD.
@@ -90,7 +97,12 @@ impl Supervisor {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         host.closed = true;
         if let Some(problem) = problem {
-            self.log.error(&format!("({}) [host] {problem}: it is replaced", host.pid));
+            let message = format!("{problem}: it is replaced");
+            self.log.write(&Entry {
+                pid: Some(host.pid.as_raw().unsigned_abs()),
+                job: Some("host"),
+                ..Entry::new(Level::Error, CATEGORY, &message)
+            });
             host.failure.get_or_insert(problem);
         }
         if host.ended.is_none() && host.ready {
@@ -150,7 +162,11 @@ impl Supervisor {
     /// A host has died: children of this process that nothing names are asked to stop. One may have been forked
     /// by the host in its last moment. Where others belong to the program around, only what holds our lifeline is meant.
     fn stop_strangers(&self) {
-        let known = |pid: Pid| self.hosts.values().any(|host| host.pid == pid) || self.processes.by_pid(pid).is_some();
+        let known = |pid: Pid| {
+            self.hosts.values().any(|host| host.pid == pid)
+                || self.processes.by_pid(pid).is_some()
+                || self.unknown_job_command.by_pid(pid).is_some()
+        };
         let lifeline = self.runtime_dir.lifeline();
         let children = std::fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id()));
         for pid in children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw)

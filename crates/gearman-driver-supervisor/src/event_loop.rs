@@ -25,6 +25,7 @@ use crate::replies::Replies;
 use crate::runtime_dir::RuntimeDir;
 use crate::scoreboard::{Scoreboard, activity};
 use crate::unknown_job::UnknownJobs;
+use crate::unknown_job_command::{RunId, UnknownJobCommand};
 use crate::{Checked, RunError, Setup, names, signals};
 
 /// Something has happened. Who sends it stands beside it.
@@ -43,6 +44,8 @@ pub(crate) enum News {
     HostClosed(HostId, Option<String>),
     /// A host was told to exit a while ago. From the timer set then.
     HostOverdue(HostId),
+    /// A run of `unknown_job_command` has taken as long as it may. From the timer set at its start.
+    CommandOverdue(RunId),
     /// The observer has looked.
     Looked(Look),
 }
@@ -65,6 +68,7 @@ pub(crate) struct Supervisor {
     pub(crate) functions: BTreeMap<Arc<str>, Vec<String>>,
     pub(crate) replies: Replies,
     pub(crate) unknown_jobs: UnknownJobs,
+    pub(crate) unknown_job_command: UnknownJobCommand,
     pub(crate) news: mpsc::Sender<News>,
     /// Events that came out of performing effects.
     pub(crate) pending: VecDeque<Event>,
@@ -94,8 +98,7 @@ pub fn run(setup: Setup) -> Result<u8, RunError> {
 /// As [`run`]; `reachable` gets a handle before anything is started.
 pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<u8, RunError> {
     let clock = Clock::start();
-    let config = &setup.config;
-    let log = Log::open(&config.logfile, config.loglayout.clone(), config.loglevel, clock)?;
+    let log = Log::open(&setup.config, clock)?;
     let result = in_runtime(async {
         let listener = listen(&setup).await?;
         let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone())?;
@@ -117,7 +120,7 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
         }
     })?;
     if let Err(error) = &result {
-        log.write(gearman_driver_core::level::Level::Fatal, crate::log::CATEGORY, &error.to_string());
+        log.fatal(&error.to_string());
     }
     result
 }
@@ -128,8 +131,7 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
 /// When the worker code cannot be loaded.
 pub fn check(setup: Setup) -> Result<Checked, RunError> {
     let clock = Clock::start();
-    let layout = setup.config.loglayout.clone();
-    let log = Log::open("-".as_ref(), layout, gearman_driver_core::level::Level::Warn, clock)?;
+    let log = Log::warnings_on_stderr(&setup.config, clock)?;
     in_runtime(async {
         let (mut supervisor, mut news, _handle, _requests) = Supervisor::new(setup, clock, log)?;
         supervisor.check(&mut news).await
@@ -189,13 +191,19 @@ impl Supervisor {
             .collect();
         let supervisor = Self {
             clock,
-            runtime_dir: RuntimeDir::create().map_err(failed("the run-time directory"))?,
+            runtime_dir: RuntimeDir::create(setup.config.name.as_deref()).map_err(failed("the run-time directory"))?,
             scoreboard: Scoreboard::create().map_err(failed("the scoreboard"))?,
             hosts: BTreeMap::new(),
             processes: Processes::default(),
             functions: BTreeMap::new(),
             replies: Replies::default(),
             unknown_jobs: UnknownJobs::new(setup.unknown_job.clone(), handle.clone(), log.clone()),
+            unknown_job_command: UnknownJobCommand::new(
+                setup.config.unknown_job_command.clone(),
+                setup.servers.to_string(),
+                news.clone(),
+                log.clone(),
+            ),
             news,
             pending: VecDeque::new(),
             exit: None,
@@ -275,6 +283,7 @@ impl Supervisor {
             News::Host(host, message) => self.host_message(host, message).await,
             News::HostClosed(host, problem) => self.host_closed(host, problem).await,
             News::HostOverdue(host) => self.kill_host(host),
+            News::CommandOverdue(run) => self.unknown_job_command.overdue(run),
             News::Looked(look) => {
                 self.observe_processes().await;
                 let complete = look.servers.iter().all(|(_, error)| error.is_none());
@@ -320,6 +329,8 @@ impl Supervisor {
         snapshot.interval = self.interval;
         snapshot.namespaces = Arc::clone(&self.namespaces);
         snapshot.workers = Arc::clone(&self.workers);
+        snapshot.name.clone_from(&self.setup.config.name);
+        snapshot.pid = Some(std::process::id());
         snapshot
     }
 
@@ -427,6 +438,7 @@ impl Supervisor {
             generation,
             driver_pid: std::process::id(),
             host_name: names::host_name(),
+            driver_name: config.name.clone(),
             lifeline: self.runtime_dir.lifeline().display().to_string(),
             scoreboard: self.scoreboard.path(),
             loglevel: Some(config.loglevel.name().to_owned()),

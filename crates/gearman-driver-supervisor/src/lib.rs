@@ -26,6 +26,7 @@ mod runtime_dir;
 mod scoreboard;
 mod signals;
 mod unknown_job;
+mod unknown_job_command;
 
 use std::ffi::OsString;
 use std::sync::Arc;

@@ -22,6 +22,7 @@ use crate::console_command::{Adapter, ConsoleCommand};
 use crate::handle::{DriverHandle, End};
 use crate::report::{self, Style};
 use crate::roles::take_role;
+use crate::{completions, launch, status};
 
 /// Runs a farm of workers, as Gearman::Driver: it loads them in a host process, forks worker processes from that, watches
 /// the job servers' queues, starts and stops processes to match, restarts what dies, and is steered through a console.
@@ -207,9 +208,25 @@ impl Driver {
         self
     }
 
-    /// Whether to detach. Not there yet: `run()` fails if it is set.
+    /// Whether to detach: the process that was started waits until the driver is ready or has failed, and exits in
+    /// `run()` with 0 or 1; the daemon goes on in a session of its own, in the same directory.
     pub fn daemonize(self, daemonize: bool) -> Self {
-        if daemonize { self.set("daemonize", "true") } else { self }
+        self.set("daemonize", if daemonize { "true" } else { "false" })
+    }
+
+    /// Where the driver writes its PID; locked while it runs, removed at its end. Default: nowhere.
+    pub fn pidfile(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match path.to_str() {
+            Some(path) => self.set("pidfile", path),
+            None => self.mistake(Mistake::Text(format!("pidfile {} is no UTF-8: choose another name", path.display()))),
+        }
+    }
+
+    /// The driver's name, where several run on one host: shown in process titles, in `status --json` and in a log of
+    /// JSON. 1 to 32 letters, digits, `_`, `-`, `.`.
+    pub fn name(self, name: impl AsRef<str>) -> Self {
+        self.set("name", name.as_ref())
     }
 
     /// Adds a job without macros. Its worker is built here, so in the supervisor too (and dropped there at once).
@@ -314,19 +331,27 @@ impl Driver {
             ));
             return Ok(2);
         }
-        let end = Arc::clone(&self.end);
-        let setup = match self.setup(invocation.layer) {
-            Ok(setup) => setup,
+        if let Action::Completions(page) = invocation.action {
+            return completions::write(page, name).map(|()| 0).map_err(|error| error.to_string());
+        }
+        let config = match self.config(invocation.layer) {
+            Ok(config) => config,
             Err(Mistake::Config(error)) => {
                 say(report::render(name, &error, Style::for_stderr()).trim_end());
                 return Ok(1);
             }
             Err(Mistake::Text(text)) => return Err(text),
         };
+        if let Action::Status(request) = &invocation.action {
+            let mut complain = |text: &str| say(&format!("{name}: {text}"));
+            return Ok(status::run(request, &config, &mut std::io::stdout(), &mut complain));
+        }
+        let end = Arc::clone(&self.end);
+        let setup = self.setup(config)?;
         match invocation.action {
             Action::Check => check(setup),
             _ => {
-                let result = gearman_driver_supervisor::run(setup).map_err(|error| error.to_string());
+                let result = launch::run(name, setup);
                 end.come(result.clone().map(drop));
                 result
             }
@@ -358,10 +383,9 @@ impl Driver {
     }
 
     /// What the supervisor needs to know.
-    pub(crate) fn setup(self, command_line: Layer) -> Result<Setup, Mistake> {
-        let config = self.config(command_line)?;
+    pub(crate) fn setup(self, config: Config) -> Result<Setup, String> {
         let servers = ServerList::parse(&config.server.value)
-            .map_err(|error| Mistake::Text(format!("`server`: {error}, {}", config.server.origin)))?;
+            .map_err(|error| format!("`server`: {error}, {}", config.server.origin))?;
         Ok(Setup {
             config,
             servers,
@@ -373,7 +397,7 @@ impl Driver {
         })
     }
 
-    fn config(&self, command_line: Layer) -> Result<Config, Mistake> {
+    pub(crate) fn config(&self, command_line: Layer) -> Result<Config, Mistake> {
         match &self.mistake {
             Some(Mistake::Config(error)) => return Err(Mistake::Config(error.clone())),
             Some(Mistake::Text(text)) => return Err(Mistake::Text(text.clone())),

@@ -47,7 +47,7 @@ impl Driver {
     ///
     /// # Errors
     /// What [`run`](Driver::run) would say before it exits with 1 or 2: a wrong configuration, workers that cannot be loaded, a
-    /// console port that is taken. With [`from_args`](Driver::from_args), `--help` and subcommands other than `run` too.
+    /// console port that is taken. `daemonize`, `pidfile`, `user` and `group`: they concern the whole process. With [`from_args`](Driver::from_args), `--help` and subcommands other than `run` too.
     pub fn start(mut self) -> Result<DriverHandle, Error> {
         let name = program_name();
         self.take_role(&name)?;
@@ -56,10 +56,24 @@ impl Driver {
             return Err("only `run` can be started inside a program; for subcommands it calls `run()`".into());
         }
         let end = Arc::clone(&self.end);
-        let setup = self.setup(invocation.layer).map_err(|mistake| match mistake {
+        let config = self.config(invocation.layer).map_err(|mistake| match mistake {
             Mistake::Config(error) => report::render(&name, &error, Style::Plain).trim_end().to_owned(),
             Mistake::Text(text) => text,
         })?;
+        let set = [
+            ("daemonize", config.daemonize),
+            ("pidfile", config.pidfile.is_some()),
+            ("user", config.user.is_some()),
+            ("group", config.group.is_some()),
+        ];
+        if let Some((option, _)) = set.into_iter().find(|(_, set)| *set) {
+            let origin = config.origin(option);
+            return Err(format!(
+                "{option} is set, {origin}: it concerns the whole process, so it is for `run()` alone"
+            )
+            .into());
+        }
+        let setup = self.setup(config)?;
         if RUNNING.swap(true, Ordering::SeqCst) {
             return Err("a driver runs in this process already: shut it down and wait for its end first".into());
         }

@@ -58,13 +58,19 @@
 //! The guide, the host protocol and what keeps forking safe are in the repository's `docs/`.
 
 mod args;
+mod completions;
 mod console_command;
+mod daemon;
 mod driver;
 mod embed;
 mod handle;
+mod identity;
+mod launch;
+mod pidfile;
 pub mod prelude;
 mod report;
 mod roles;
+mod status;
 
 pub use console_command::ConsoleCommand;
 pub use driver::{Driver, FunctionStatus};

@@ -88,6 +88,7 @@ fn what_keeps_it_from_starting_is_an_error() {
         ("--namespaces nowhere", "nowhere"),
         ("--interval x", "interval"),
         ("--logfile /nonexistent/log", "/nonexistent/log"),
+        ("--pidfile pid", "pidfile is set, on the command line: it concerns the whole process"),
         ("check", "only `run` can be started inside a program"),
     ];
     for (arguments, expected) in cases {
@@ -96,4 +97,15 @@ fn what_keeps_it_from_starting_is_an_error() {
         let said = farm.stderr();
         assert!(said.contains("not started: ") && said.contains(expected), "{arguments}: {said}");
     }
+}
+
+#[test]
+fn the_command_for_unknown_jobs_is_reaped() {
+    let gearmand = Gearmand::start();
+    let farm = embedded(&gearmand).args("--interval 0.1").arg("--unknown-job-command").arg("true").start();
+    client(&gearmand).submit_background("unknown::to_all", b"").unwrap();
+    // It is run again at a later look: so it is known to have ended.
+    farm.wait("it has run twice", || {
+        (farm.log().matches("Command started for function unknown::to_all").count() >= 2).then_some(())
+    });
 }

@@ -126,6 +126,8 @@ impl Manager {
         Snapshot {
             at: now,
             version: self.settings.version.clone(),
+            name: None,
+            pid: None,
             shutting_down: self.phase != Phase::Running,
             generation: self.hosts.generation,
             max_idle_time: self.settings.max_idle_time,

@@ -11,6 +11,7 @@ mod set_min_processes;
 mod set_processes;
 mod show;
 mod shutdown;
+mod snapshot;
 mod status;
 mod stop;
 #[cfg(test)]
@@ -40,6 +41,7 @@ const BUILT_IN: &[&dyn Command] = &[
     &kill::Kill,
     &killall::KillAll,
     &shutdown::Shutdown,
+    &snapshot::Snapshot,
     &version::Version,
     &help::Help,
     &quit::Quit,

@@ -105,6 +105,7 @@ fn help_comes_from_the_registry() {
     kill PID...                As stop: no job is killed|
     killall JOB...|*           As stop, for all processes of these jobs, or of all jobs|
     shutdown                   Ends the driver: all processes finish their jobs first|
+    snapshot                   Shows the driver, its jobs and their processes as one line of JSON|
     version                    Shows the driver's version|
     help [COMMAND]             Lists the commands, or explains one|
     quit                       Closes the connection, without an answer|
