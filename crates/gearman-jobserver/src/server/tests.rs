@@ -1,0 +1,1 @@
+//! See the conformance suite for what the server answers; here is what no answer shows.
