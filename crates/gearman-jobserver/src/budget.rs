@@ -45,7 +45,6 @@ impl Budget {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn used(&self) -> usize {
         self.used
     }

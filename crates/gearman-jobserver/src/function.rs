@@ -71,6 +71,16 @@ impl Function {
         job
     }
 
+    /// All jobs in line: for checks.
+    pub(crate) fn queued(&self) -> Vec<JobNumber> {
+        self.queue.iter().flatten().copied().collect()
+    }
+
+    /// All jobs that a unique leads to: for checks.
+    pub(crate) fn remembered(&self) -> Vec<JobNumber> {
+        self.by_unique.values().chain(self.by_workload.values()).copied().collect()
+    }
+
     /// Jobs in line, by priority.
     pub(crate) fn waiting(&self) -> [usize; 3] {
         [self.queue[0].len(), self.queue[1].len(), self.queue[2].len()]

@@ -9,16 +9,15 @@
 //! | `work` | workers: abilities, sleep, grants, and what they say of their jobs |
 //! | `ask` | questions and options of clients |
 //! | `admin` | the admin text |
+//! | `check` | what must hold at any time, for tests |
 //! | `life` | what happens to a job besides: queued again, let go, over |
 
 mod admin;
 mod ask;
+mod check;
 mod life;
 mod submit;
 mod work;
-
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -178,6 +177,12 @@ impl Server {
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.jobs.len()
+    }
+
+    /// The functions that it knows.
+    #[must_use]
+    pub fn function_names(&self) -> Vec<Vec<u8>> {
+        self.functions.iter().map(|(_, function)| function.name.to_vec()).collect()
     }
 
     fn message(&mut self, now: Moment, id: ConnectionId, message: Message<'_>) -> Result<(), Fault> {

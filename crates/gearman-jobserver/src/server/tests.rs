@@ -1,1 +1,0 @@
-//! See the conformance suite for what the server answers; here is what no answer shows.
