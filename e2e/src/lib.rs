@@ -6,10 +6,14 @@
 
 mod console;
 mod driver;
+mod ended;
+mod page;
 mod processes;
 
 pub use console::Console;
 pub use driver::{Farm, FarmBuilder};
+pub use ended::Ended;
+pub use page::assert_page;
 pub use processes::{Proc, descendants, inhabitants, is_alive};
 
 use std::time::Duration;

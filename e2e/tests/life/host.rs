@@ -109,7 +109,9 @@ fn killed_while_it_starts_many_the_driver_settles_at_the_wanted_number() {
         signal(host, Signal::SIGKILL);
         new_host(&farm, host);
         let seen = || {
-            let shown = farm.console().pids(&job("note"));
+            let mut shown = farm.console().pids(&job("note"));
+            // In the order in which they were asked for, which is not that of PIDs where these begin again.
+            shown.sort_unstable();
             let mut registered = registered(&gearmand, "note");
             registered.sort_unstable();
             // Supervisor's children and the host's: the note processes, echo, and the host itself.

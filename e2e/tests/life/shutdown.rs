@@ -1,7 +1,10 @@
 //! The driver is asked to end, or told to.
 
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
 use std::time::Duration;
 
+use e2e::inhabitants;
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
@@ -116,4 +119,21 @@ fn the_consoles_shutdown_drains_and_further_orders_do_not_hasten_it() {
     assert!(farm.wait_exit().success());
     wait_gone(&all);
     assert_eq!(notes.counts()["held"], 1);
+}
+
+#[test]
+fn a_signal_while_the_driver_starts_leaves_nothing() {
+    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
+        for delay in [0, 3, 6, 10, 15, 25, 40] {
+            let mut farm = farm(&gearmand.address(), &notes, "").start_unwatched();
+            // Not to wait for anything: to hit different moments of the start.
+            thread::sleep(Duration::from_millis(delay));
+            farm.signal(signal);
+            let status = farm.wait_exit();
+            // Before its handlers are there, the signal itself ends it.
+            assert!(status.success() || status.signal() == Some(signal as i32), "{status} {}", farm.state());
+            farm.wait("no process is left", || inhabitants(farm.dir()).is_empty().then_some(()));
+        }
+    }
 }
