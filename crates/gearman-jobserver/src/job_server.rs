@@ -4,10 +4,14 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
 
+use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 
 use crate::limits::Limits;
 use crate::shell;
+
+/// Connections that may wait to be accepted; the kernel bounds it further.
+const BACKLOG: i32 = 1024;
 
 /// A running job server. It stops when it is dropped.
 #[derive(Debug)]
@@ -32,8 +36,7 @@ impl JobServer {
     /// # Errors
     /// As [`JobServer::start`].
     pub fn start_with(address: impl Into<SocketAddr>, limits: Limits) -> io::Result<Self> {
-        let listener = TcpListener::bind(address.into())?;
-        listener.set_nonblocking(true)?;
+        let listener = listen(address.into())?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = {
@@ -63,6 +66,16 @@ impl JobServer {
     pub fn stop(self) {
         drop(self);
     }
+}
+
+/// As `TcpListener::bind`, with room for many who connect at the same moment: the 129th would wait a second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 impl Drop for JobServer {
