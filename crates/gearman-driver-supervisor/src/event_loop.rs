@@ -443,6 +443,7 @@ impl Supervisor {
             scoreboard: self.scoreboard.path(),
             loglevel: Some(config.loglevel.name().to_owned()),
             server: self.setup.servers.to_string(),
+            may_be_empty: self.setup.unknown_job.is_some() || !config.unknown_job_command.is_empty(),
             namespaces: config.namespaces.clone(),
             lib: config.lib.iter().map(|lib| lib.display().to_string()).collect(),
             worker_options: config.worker_options.clone(),

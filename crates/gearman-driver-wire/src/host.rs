@@ -70,6 +70,9 @@ pub struct Load {
     pub loglevel: Option<String>,
     /// The job servers: `host:port[,host:port]`.
     pub server: String,
+    /// No job at all is no mistake: the driver has an `unknown_job_callback`, or a command for unknown jobs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_empty: bool,
     /// Where workers are looked for.
     pub namespaces: Vec<String>,
     /// Directories in which worker modules are looked for (a Rust host has no use for them).

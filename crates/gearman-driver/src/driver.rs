@@ -363,8 +363,7 @@ impl Driver {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
-        let program =
-            Program { name: argv0, wanted: self.wanted.as_deref(), added, may_be_empty: self.unknown_job.is_some() };
+        let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
         if let Some(ended) = take_role(program) {
             let code = ended?;
             // Not through main's return: what a program does after run() is the supervisor's business alone.
