@@ -1,21 +1,33 @@
 //! Reads what stands in `#[job(..)]` and `#[worker(..)]`.
 
+use std::time::Duration;
+
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Result, Token};
 
+use crate::duration;
+
 /// As in the console and in `gearman_driver_worker::api::MAX_PROCESSES`.
 const MAX_PROCESSES: u32 = 65_535;
 
-const JOB: &[&str] = &["name", "min_processes", "max_processes", "process_group", "encode", "decode", "exceptions"];
+const JOB: &[&str] = &[
+    "name",
+    "min_processes",
+    "max_processes",
+    "process_group",
+    "encode",
+    "decode",
+    "exceptions",
+    "max_idle_time",
+    "concurrency",
+];
 const WORKER: &[&str] = &["encode", "decode"];
 /// Part of the contract, and not built yet.
 const LATER: &[&str] = &[
     "timeout",
-    "max_idle_time",
-    "concurrency",
     "prefetch",
     "max_jobs",
     "max_age",
@@ -24,12 +36,14 @@ const LATER: &[&str] = &[
     "drain_timeout",
 ];
 
-/// A bound, and where it stands.
+/// A bound or limit, and where it stands.
 #[derive(Clone, Copy)]
-pub(crate) struct Bound {
-    pub(crate) value: u32,
+pub(crate) struct Limit<T> {
+    pub(crate) value: T,
     pub(crate) span: Span,
 }
+
+pub(crate) type Bound = Limit<u32>;
 
 /// Which method decodes or encodes.
 #[derive(Clone)]
@@ -50,6 +64,8 @@ pub(crate) struct JobArguments {
     pub(crate) encode: Option<Codec>,
     pub(crate) decode: Option<Codec>,
     pub(crate) exceptions: bool,
+    pub(crate) max_idle_time: Option<Limit<Duration>>,
+    pub(crate) concurrency: Option<Bound>,
 }
 
 /// What `#[worker(..)]` says.
@@ -73,10 +89,12 @@ impl JobArguments {
             match argument.name.to_string().as_str() {
                 "name" => job.name = Some(argument.word("name")?),
                 "process_group" => job.process_group = Some(argument.word("process_group")?),
-                "min_processes" => job.min_processes = Some(argument.bound()?),
-                "max_processes" => job.max_processes = Some(argument.bound()?),
+                "min_processes" => job.min_processes = Some(argument.bound(0)?),
+                "max_processes" => job.max_processes = Some(argument.bound(0)?),
                 "encode" => job.encode = Some(argument.codec()?),
                 "decode" => job.decode = Some(argument.codec()?),
+                "max_idle_time" => job.max_idle_time = Some(argument.duration()?),
+                "concurrency" => job.concurrency = Some(argument.bound(1)?),
                 _ => job.exceptions = argument.flag()?,
             }
         }
@@ -187,14 +205,30 @@ impl Argument {
         Ok(text.clone())
     }
 
-    fn bound(&self) -> Result<Bound> {
+    fn bound(&self, least: u32) -> Result<Bound> {
         let number = match self.literal() {
-            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().filter(|value| *value <= MAX_PROCESSES),
+            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().filter(|value| (least..=MAX_PROCESSES).contains(value)),
             _ => None,
         };
         match number {
             Some(value) => Ok(Bound { value, span: self.name.span() }),
-            None => Err(self.error(format!("`{}` is a whole number from 0 to {MAX_PROCESSES}", self.name))),
+            None => Err(self.error(format!("`{}` is a whole number from {least} to {MAX_PROCESSES}", self.name))),
+        }
+    }
+
+    fn duration(&self) -> Result<Limit<Duration>> {
+        let text = match self.literal() {
+            Some(Lit::Str(text)) => text.value(),
+            Some(Lit::Int(number)) if number.suffix().is_empty() => number.base10_digits().to_owned(),
+            Some(Lit::Float(number)) if number.suffix().is_empty() => number.base10_digits().to_owned(),
+            _ => String::new(),
+        };
+        match duration::parse(&text) {
+            Some(value) => Ok(Limit { value, span: self.name.span() }),
+            None => Err(self.error(format!(
+                "`{0}` is a duration: `{0} = \"5m\"`, say; units are ms, s, m, h and d, a bare number is seconds",
+                self.name
+            ))),
         }
     }
 

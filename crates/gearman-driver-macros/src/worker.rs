@@ -223,14 +223,18 @@ fn check_across(jobs: &[JobMethod], errors: &mut Errors) {
 /// Two methods of one process group.
 fn check_group(job: &JobMethod, earlier: &JobMethod, errors: &mut Errors) {
     let (this, other) = (&job.arguments, &earlier.arguments);
-    let bounds = [
-        ("min_processes", this.min_processes, other.min_processes),
-        ("max_processes", this.max_processes, other.max_processes),
+    let span = |bound: Option<Bound>| bound.map(|bound| bound.span);
+    let idle = |arguments: &JobArguments| arguments.max_idle_time.map(|time| time.span);
+    let limits = [
+        ("min_processes", span(this.min_processes), span(other.min_processes)),
+        ("max_processes", span(this.max_processes), span(other.max_processes)),
+        ("max_idle_time", idle(this), idle(other)),
+        ("concurrency", span(this.concurrency), span(other.concurrency)),
     ];
-    for (bound, this, other) in bounds {
+    for (bound, this, other) in limits {
         if let (Some(this), Some(_)) = (this, other) {
             errors.add(Error::new(
-                this.span,
+                this,
                 format!(
                     "`{bound}` of process group `{}` is set by method `{}` already; set it once per process group",
                     job.job_name(),
