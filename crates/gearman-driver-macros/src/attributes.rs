@@ -26,15 +26,7 @@ const JOB: &[&str] = &[
 ];
 const WORKER: &[&str] = &["encode", "decode"];
 /// Part of the contract, and not built yet.
-const LATER: &[&str] = &[
-    "timeout",
-    "prefetch",
-    "max_jobs",
-    "max_age",
-    "max_memory",
-    "jitter",
-    "drain_timeout",
-];
+const LATER: &[&str] = &["timeout", "prefetch", "max_jobs", "max_age", "max_memory", "jitter", "drain_timeout"];
 
 /// A bound or limit, and where it stands.
 #[derive(Clone, Copy)]
@@ -207,7 +199,9 @@ impl Argument {
 
     fn bound(&self, least: u32) -> Result<Bound> {
         let number = match self.literal() {
-            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().filter(|value| (least..=MAX_PROCESSES).contains(value)),
+            Some(Lit::Int(number)) => {
+                number.base10_parse::<u32>().ok().filter(|value| (least..=MAX_PROCESSES).contains(value))
+            }
             _ => None,
         };
         match number {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use gearman_protocol::client::{Attempt, Submission, Submitted};
@@ -115,7 +116,7 @@ impl AsyncJobClient {
             }
         }
         let mut tried = Vec::new();
-        for server in servers.iter() {
+        for server in servers {
             let opened = match timeout(CONNECT_TIMEOUT, Connection::open(server)).await {
                 Ok(Ok(mut connection)) => match connection.stream.write_all(bytes).await {
                     Ok(()) => return Ok(connection),
@@ -186,9 +187,9 @@ impl Connection {
 
     /// Whether it is open, with nothing received that waits to be read: fit for a new request.
     fn is_idle(&self) -> bool {
-        let nothing =
-            || matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        !self.decoder.holds_bytes() && nothing()
+        // Past tokio, which knows of the connection's end only when its reactor has looked.
+        let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
+        !self.decoder.holds_bytes() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 

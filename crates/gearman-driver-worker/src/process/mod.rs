@@ -116,7 +116,8 @@ fn start(plan: Plan) -> Result<i32, String> {
             worker.stop();
         }
         Some(runtime) => {
-            let process = Shared::new(Rc::new(worker), Rc::new(board), functions, &id, &plan.server, runtime.concurrency());
+            let process =
+                Shared::new(Rc::new(worker), Rc::new(board), functions, &id, &plan.server, runtime.concurrency());
             runtime.run(&servers, process, &stop);
         }
     }

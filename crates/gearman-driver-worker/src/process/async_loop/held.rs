@@ -39,13 +39,7 @@ pub(super) struct Hold {
 
 impl Held {
     pub(super) fn new(board: Rc<Board>) -> Self {
-        Self {
-            board,
-            jobs: RefCell::default(),
-            begun: Cell::new(0),
-            draining: Cell::new(false),
-            ended: Notify::new(),
-        }
+        Self { board, jobs: RefCell::default(), begun: Cell::new(0), draining: Cell::new(false), ended: Notify::new() }
     }
 
     /// A job begins: the `function`-th of the job's functions, from 0.
