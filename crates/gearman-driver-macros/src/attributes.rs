@@ -24,7 +24,7 @@ const JOB: &[&str] = &[
     "max_idle_time",
     "concurrency",
 ];
-const WORKER: &[&str] = &["encode", "decode"];
+const WORKER: &[&str] = &["encode", "decode", "client"];
 /// Part of the contract, and not built yet.
 const LATER: &[&str] = &["timeout", "prefetch", "max_jobs", "max_age", "max_memory", "jitter", "drain_timeout"];
 
@@ -43,6 +43,15 @@ pub(crate) enum Codec {
     /// The worker's method of this name; the name's place is the attribute's.
     Named(Ident),
     /// `""`: none, whatever `#[worker]` says.
+    None,
+}
+
+/// The typed caller.
+#[derive(Clone)]
+pub(crate) enum Client {
+    /// Has this name.
+    Named(Ident),
+    /// `""`: none.
     None,
 }
 
@@ -65,6 +74,7 @@ pub(crate) struct JobArguments {
 pub(crate) struct WorkerArguments {
     pub(crate) encode: Option<Codec>,
     pub(crate) decode: Option<Codec>,
+    pub(crate) client: Option<Client>,
 }
 
 impl JobArguments {
@@ -98,11 +108,10 @@ impl WorkerArguments {
     pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
         let mut worker = Self::default();
         for argument in arguments("worker", WORKER, tokens)? {
-            let codec = argument.codec()?;
-            if argument.name == "encode" {
-                worker.encode = Some(codec);
-            } else {
-                worker.decode = Some(codec);
+            match argument.name.to_string().as_str() {
+                "client" => worker.client = Some(argument.client()?),
+                "encode" => worker.encode = Some(argument.codec()?),
+                _ => worker.decode = Some(argument.codec()?),
             }
         }
         Ok(worker)
@@ -238,6 +247,15 @@ impl Argument {
             Some(Lit::Str(text)) if text.value().is_empty() => Ok(Codec::None),
             Some(Lit::Str(text)) => text.parse::<Ident>().map(Codec::Named).map_err(|_| self.error(message)),
             _ => Err(self.error(message)),
+        }
+    }
+
+    fn client(&self) -> Result<Client> {
+        let error = || self.error("`client` is the name of the worker's typed caller, or `\"\"` for none");
+        match self.literal() {
+            Some(Lit::Str(text)) if text.value().is_empty() => Ok(Client::None),
+            Some(Lit::Str(text)) => text.parse::<Ident>().map(Client::Named).map_err(|_| error()),
+            _ => Err(error()),
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod attributes;
 mod cfg;
+mod client;
 mod duration;
 mod emit;
 mod hooks;
@@ -23,6 +24,13 @@ use quote::quote;
 /// `process_start`, `process_stop`) override `Gearman::Driver::Worker`'s defaults.
 ///
 /// `#[worker(decode = "..", encode = "..")]` names codecs for all its job methods; `decode = ""` on a method opts out.
+///
+/// For a worker `Image` it also writes `ImageClient`, a typed caller with a function for each job method, such as
+/// `ImageClient::convert(&job.client(), &request)?`. `Json<T>` is sent as `&T` and read as `T`, text as `&str` and
+/// `String`; all else (named codecs, aliases of types) as bytes. `T` needs serde's other half only where such a function
+/// is called. `#[worker(client = "Convert")]` gives it another name, `client = ""` leaves it out. It is as public as the
+/// module that it stands in. A worker with a `prefix` of its own has none: the names of its functions are known only
+/// at run time.
 ///
 /// The worker's path is that of the module in which this impl block stands, and the type's name.
 #[proc_macro_attribute]

@@ -86,6 +86,22 @@ impl JobMethod {
         decode.chain(self.encode.iter().map(|name| (name, CodecKind::Encoder)))
     }
 
+    pub(crate) fn takes_job(&self) -> bool {
+        self.takes_job
+    }
+
+    pub(crate) fn has_workload(&self) -> bool {
+        self.workload.is_some()
+    }
+
+    pub(crate) fn decodes(&self) -> bool {
+        self.decode.is_some()
+    }
+
+    pub(crate) fn encodes(&self) -> bool {
+        self.encode.is_some()
+    }
+
     fn function(&self) -> Ident {
         format_ident!("__job_{}", self.ident.unraw())
     }

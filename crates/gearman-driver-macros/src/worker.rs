@@ -5,7 +5,8 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, PathArguments, Result, Type};
 
-use crate::attributes::{Bound, JobArguments, WorkerArguments};
+use crate::attributes::{Bound, Client, JobArguments, WorkerArguments};
+use crate::client;
 use crate::emit;
 use crate::hooks::Override;
 use crate::method::JobMethod;
@@ -15,6 +16,8 @@ pub(crate) struct Worker {
     pub(crate) ty: Type,
     /// The type's name, for its path.
     pub(crate) name: Ident,
+    /// The name of its typed caller, if it is to have one.
+    pub(crate) client: Option<Ident>,
     pub(crate) hooks: Vec<Override>,
     pub(crate) jobs: Vec<JobMethod>,
 }
@@ -135,7 +138,12 @@ fn understand(
     }
     check_codecs(&jobs, &methods, errors);
     check_across(&jobs, errors);
-    Some(Worker { ty: (*block.self_ty).clone(), name, hooks, jobs })
+    let client = match &arguments.client {
+        Some(Client::Named(name)) => Some(name.clone()),
+        Some(Client::None) => None,
+        None => Some(client::default_name(&name)),
+    };
+    Some(Worker { ty: (*block.self_ty).clone(), name, client, hooks, jobs })
 }
 
 /// The methods of the block.

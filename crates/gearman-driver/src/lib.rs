@@ -10,9 +10,11 @@ mod roles;
 pub use driver::{Driver, DriverHandle, FunctionStatus};
 pub use gearman_driver_macros::{job, worker};
 pub use gearman_driver_worker::{
-    Error, Job, JobAttributes, JobClient, JobError, JobSpec, Json, LoadError, Method, Sent, TestWorker, Worker,
-    WorkerOptions,
+    AsyncJobClient, Caller, Error, Job, JobAttributes, JobClient, JobError, JobSpec, Json, LoadError, Method, Sent,
+    TestWorker, Worker, WorkerOptions,
 };
+/// What typed callers take outside of jobs: a blocking client, and its list of job servers.
+pub use gearman_protocol::{Client, ServerList};
 
 /// What the code that `#[worker]` writes refers to. No part of the public interface: it changes with the macro.
 #[doc(hidden)]

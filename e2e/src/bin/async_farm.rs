@@ -88,6 +88,14 @@ mod workers {
             Ok(format!("{} {} {} {failed:?}", String::from_utf8(a?)?, String::from_utf8(b?)?, handle.starts_with("H:")))
         }
 
+        /// Has others do it, by their types: asynchronously, and (holding up this process) not.
+        #[job]
+        async fn typed(&self, job: &mut Job) -> Result<String, Error> {
+            let handle = FetchClient::one(&job.client_async(), &5).await?;
+            let blocking = FetchClient::plain(&job.client(), b"loud")?;
+            Ok(format!("{} {}", handle.starts_with("H:"), String::from_utf8(blocking)?))
+        }
+
         /// What process_start made on the runtime works, and so does what the first job makes.
         #[job]
         async fn made(&self) -> Result<String, Error> {

@@ -71,6 +71,13 @@ fn jobs_ask_for_jobs_and_wait_for_several_at_once() {
 }
 
 #[test]
+fn jobs_call_jobs_by_their_types() {
+    let gearmand = Gearmand::start();
+    let _farm = farm(&gearmand.address()).start();
+    assert_eq!(run(&gearmand.address(), "typed", ""), "true LOUD");
+}
+
+#[test]
 fn process_start_runs_in_the_runtime() {
     let gearmand = Gearmand::start();
     let mut farm = farm(&gearmand.address()).start();

@@ -13,6 +13,7 @@
 
 mod attributes;
 mod call;
+mod caller;
 mod client;
 mod client_async;
 mod codec;
@@ -30,6 +31,7 @@ mod worker;
 
 pub use attributes::{JobAttributes, MAX_PROCESSES, RuntimeAttributes};
 pub use call::{Answer, Notes, Outcome};
+pub use caller::Caller;
 pub use client::JobClient;
 pub use client_async::AsyncJobClient;
 pub(crate) use client_async::prepare;
@@ -51,6 +53,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 #[doc(hidden)]
 pub mod private {
     pub use super::call::{Call, Failed, JobFuture};
+    pub use super::caller::{Caller, ReadsJson, SendsJson, TypedCall, no_result, text_result};
     pub use super::codec::{from_workload, into_output};
     pub use super::dispatch::{PlainKind, ResultKind};
     pub use super::registry::{JobMethod, RegisteredWorker, Run, WorkerType, worker_without_new};
