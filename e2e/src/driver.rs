@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::{Console, PATIENCE, Proc, descendants, is_alive};
+use crate::{Console, PATIENCE, Proc, descendants, inhabitants, is_alive};
 
 /// How a driver is to be started.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct FarmBuilder {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     console: bool,
+    console_port: Option<u16>,
+    files: Vec<(String, String)>,
 }
 
 /// A running driver. Ended, with all that it started, when dropped.
@@ -60,6 +62,25 @@ impl FarmBuilder {
         self
     }
 
+    /// A file in the folder that the driver runs in, before it starts.
+    #[must_use]
+    pub fn file(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.files.push((name.to_owned(), text.into()));
+        self
+    }
+
+    /// The names of these files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Where the console listens: for [`FarmBuilder::bare`] drivers, which are told otherwise.
+    #[must_use]
+    pub fn console_port(mut self, port: u16) -> Self {
+        self.console_port = Some(port);
+        self
+    }
+
     fn command(&self, dir: &Path, console_port: u16) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(dir).stdin(Stdio::null());
@@ -95,7 +116,12 @@ impl FarmBuilder {
     #[must_use]
     pub fn start_unwatched(self) -> Farm {
         let dir = TempDir::new().unwrap();
-        let console_port = free_port();
+        for (name, text) in &self.files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let console_port = self.console_port.unwrap_or_else(free_port);
         let stderr = fs::File::create(dir.path().join("stderr")).unwrap();
         let stdout = fs::File::create(dir.path().join("stdout")).unwrap();
         let child = self.command(dir.path(), console_port).stdout(stdout).stderr(stderr).spawn().unwrap();
@@ -113,6 +139,8 @@ impl Farm {
             arguments: Vec::new(),
             environment: Vec::new(),
             console: true,
+            console_port: None,
+            files: Vec::new(),
         }
     }
 
@@ -146,13 +174,21 @@ impl Farm {
         self.file("driver.log")
     }
 
+    /// What is on standard output by now.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.file("stdout")
+    }
+
     /// What is on standard error by now.
     #[must_use]
     pub fn stderr(&self) -> String {
         self.file("stderr")
     }
 
-    fn file(&self, name: &str) -> String {
+    /// What is in a file of the folder that the driver runs in.
+    #[must_use]
+    pub fn file(&self, name: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.dir.path().join(name)).unwrap_or_default()).into_owned()
     }
 
@@ -220,9 +256,11 @@ impl Drop for Farm {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
-        for process in below {
-            if is_alive(process.pid) {
-                let _ = kill(pid(process.pid), Signal::SIGKILL);
+        // What a killed supervisor has left is nobody's descendant, but still in its folder.
+        let left = inhabitants(self.dir());
+        for process in below.into_iter().map(|process| process.pid).chain(left) {
+            if is_alive(process) {
+                let _ = kill(pid(process), Signal::SIGKILL);
             }
         }
     }

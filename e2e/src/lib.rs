@@ -6,11 +6,15 @@
 
 mod console;
 mod driver;
+mod ended;
+mod page;
 mod processes;
 
 pub use console::Console;
 pub use driver::{Farm, FarmBuilder};
-pub use processes::{Proc, descendants, is_alive};
+pub use ended::Ended;
+pub use page::assert_page;
+pub use processes::{Proc, descendants, inhabitants, is_alive};
 
 use std::time::Duration;
 

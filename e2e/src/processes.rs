@@ -1,6 +1,7 @@
 //! Processes of this machine, as /proc shows them.
 
 use std::fs;
+use std::path::Path;
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,14 @@ pub fn descendants(pid: u32) -> Vec<Proc> {
         }
     }
     below
+}
+
+/// The PIDs of the processes that run in that directory, whoever their parent is by now.
+#[must_use]
+pub fn inhabitants(dir: &Path) -> Vec<u32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let here = all.filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == dir));
+    here.filter_map(|process| process.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Whether a process runs (a zombie does not).

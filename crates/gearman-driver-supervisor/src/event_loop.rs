@@ -161,9 +161,9 @@ impl Supervisor {
         let settings = Settings {
             max_idle_time: setup.config.max_idle_time,
             shutdown_timeout: setup.config.shutdown_timeout,
+            policy: setup.config.scaling,
             seed: u64::from(std::process::id()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..Settings::default()
         };
         let servers = setup
             .servers

@@ -129,11 +129,12 @@ fn write(line: &str, tag: &str, speaker: &Speaker, log: &Log) {
     match record::decode(line).filter(|_| tag == "STDERR") {
         Some(record) => {
             let level = record.level.parse().unwrap_or(Level::Info);
-            let message = match record.handle {
-                Some(handle) => format!("({pid}) [{job}] [{handle}] {}", record.message),
-                None => format!("({pid}) [{job}] {}", record.message),
-            };
-            log.write(level, record.target, &message);
+            let handle = record.handle.map_or(String::new(), |handle| format!("[{}] ", lines::printable(handle)));
+            let target = lines::printable(record.target);
+            // Each line by itself, so that none can pass for another record's.
+            for text in record.message.split('\n') {
+                log.write(level, &target, &format!("({pid}) [{job}] {handle}{}", lines::printable(text)));
+            }
         }
         None => {
             log.write(Level::Info, crate::log::CATEGORY, &format!("({pid}) [{job}] {tag}: {}", lines::printable(line)));

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::signal::kill;
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
@@ -18,6 +18,8 @@ pub(crate) struct RuntimeDir {
     dir: tempfile::TempDir,
     /// The only write end of the lifeline: it closes when this process ends, however it does.
     _lifeline: File,
+    /// Says to other drivers that this one lives: they may not see its PID, from another container.
+    _lock: Flock<File>,
 }
 
 impl RuntimeDir {
@@ -28,14 +30,19 @@ impl RuntimeDir {
             .filter(|dir| nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok())
             .unwrap_or_else(std::env::temp_dir);
         remove_left_behind(&parent);
-        let dir = tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(parent)?;
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("{PREFIX}{}-", std::process::id()))
+            // Without it the umask alone decides.
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent)?;
+        let lock = lock(dir.path())?;
         let path = dir.path().join("lifeline");
         make_fifo(&path)?;
         // A FIFO opens for writing without waiting only where somebody reads.
         let read = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
         let lifeline = OpenOptions::new().write(true).open(&path)?;
         drop(read);
-        Ok(Self { dir, _lifeline: lifeline })
+        Ok(Self { dir, _lifeline: lifeline, _lock: lock })
     }
 
     /// The path of the lifeline.
@@ -58,6 +65,11 @@ fn make_fifo(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Locks a directory for as long as this process lives; an error where another one has.
+fn lock(dir: &Path) -> io::Result<Flock<File>> {
+    Flock::lock(File::open(dir)?, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error.into())
+}
+
 /// Removes the directories of this user's drivers that are gone: one that was killed could not.
 fn remove_left_behind(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -66,7 +78,7 @@ fn remove_left_behind(parent: &Path) {
         let Some(pid) = pid.and_then(|pid| pid.parse().ok()) else { continue };
         let gone = kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
         // Another user's can't be removed, and a link is not followed.
-        if gone && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if gone && entry.file_type().is_ok_and(|kind| kind.is_dir()) && lock(&entry.path()).is_ok() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

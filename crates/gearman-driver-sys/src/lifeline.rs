@@ -4,12 +4,15 @@
 //! runs a job gets SIGIO at its end of file. The handler then turns standard output and error to /dev/null (nobody
 //! reads them any more: a job that prints must neither fail nor block) and raises the drain flag. A write that
 //! was blocked on the full pipe is restarted by the kernel and finds /dev/null.
+//!
+//! Children of the job and writes of its other threads still hold the pipes. So where a job runs, the handler first
+//! leaves a *drain* behind: a copy of this process that reads both pipes and throws away what comes, and ends with it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -17,6 +20,12 @@ use nix::sys::signal::Signal;
 
 static LIFELINE: AtomicI32 = AtomicI32::new(-1);
 static DEV_NULL: AtomicI32 = AtomicI32::new(-1);
+static JOB: AtomicBool = AtomicBool::new(false);
+
+/// Says whether a job runs: what it has started may hold this process's output then.
+pub fn job(runs: bool) {
+    JOB.store(runs, Ordering::SeqCst);
+}
 
 /// The read end of the lifeline.
 #[derive(Debug)]
@@ -93,9 +102,12 @@ extern "C" fn on_io(_signal: libc::c_int) {
     }
     let errno = Errno::last_raw();
     if at_end(fd) {
-        // SAFETY: dup2(2) is async-signal-safe; the descriptor of /dev/null stays open for the process's life (`watch`),
-        // and 1 and 2 are standard output and error by definition.
+        // SAFETY: dup2(2) is async-signal-safe, and so is `leave_drain`; the descriptor of /dev/null stays open for the
+        // process's life (`watch`), and 1 and 2 are standard output and error by definition.
         unsafe {
+            if JOB.swap(false, Ordering::SeqCst) {
+                leave_drain();
+            }
             libc::dup2(null, 1);
             libc::dup2(null, 2);
         }
@@ -110,6 +122,51 @@ fn at_end(fd: libc::c_int) -> bool {
     let mut byte = 0u8;
     // SAFETY: read(2) into a byte of our own, on a descriptor that is non-blocking (`Lifeline::open`).
     unsafe { libc::read(fd, (&raw mut byte).cast(), 1) == 0 }
+}
+
+/// Starts a process that reads what comes on 1 and 2, as long as this process lives.
+///
+/// # Safety
+/// Async-signal-safe: system calls alone, on its own stack, in the new process too, which never returns.
+unsafe fn leave_drain() {
+    // SAFETY: see above. fork(2) without the C library's handlers, which may take locks; without an exit signal, so
+    // that a job that waits for "any child" is not told of this one.
+    unsafe {
+        let parent = libc::getpid();
+        // All zero: the order of the arguments, which differs between architectures, does not matter.
+        if libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) != 0 {
+            return;
+        }
+        // SIGKILL alone ends it. It is in this process's group as well, which whoever reaps this process kills.
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        if libc::getppid() != parent {
+            libc::_exit(0);
+        }
+        // The job servers must see the connections' end when this process's parent closes them.
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
+        let mut fds = [1, 2].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+        for pipe in &mut fds {
+            let mut stat: libc::stat = std::mem::zeroed();
+            // Whatever else a job has made of them is not ours to read.
+            if libc::fstat(pipe.fd, &raw mut stat) < 0 || stat.st_mode & libc::S_IFMT != libc::S_IFIFO {
+                pipe.fd = -1;
+            }
+        }
+        let mut bytes = [0_u8; 4096];
+        while fds.iter().any(|pipe| pipe.fd >= 0) {
+            libc::poll(fds.as_mut_ptr(), 2, -1);
+            for pipe in &mut fds {
+                if pipe.revents != 0 && libc::read(pipe.fd, bytes.as_mut_ptr().cast(), bytes.len()) <= 0 {
+                    pipe.fd = -1;
+                }
+                pipe.revents = 0;
+            }
+        }
+        libc::_exit(0);
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use gearman_driver_core::config::{
     Config, ConfigError, ENVIRONMENT_PREFIX, Layer, MAX_FILE_SIZE, OPTIONS, OptionSpec, Origin, ROLE_PREFIX, Takes,
 };
+use gearman_protocol::ServerList;
 
 /// What a command line asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -202,7 +203,14 @@ fn value(spec: &'static OptionSpec, argument: Arg, metavar: &'static str) -> Arg
     if !spec.is_ready() {
         return argument;
     }
-    let parser = move |text: &str| spec.check(text).map(|()| text.to_owned());
+    let parser = move |text: &str| {
+        spec.check(text)?;
+        if spec.name == "server" {
+            // As any other value on the command line that can't be; from elsewhere it is told when all sources are read.
+            ServerList::parse(text).map_err(|error| error.to_string())?;
+        }
+        Ok::<_, String>(text.to_owned())
+    };
     argument.value_parser(ValueParser::from(parser))
 }
 

@@ -249,7 +249,8 @@ impl Driver {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
-        let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
+        let program =
+            Program { name: argv0, wanted: self.wanted.as_deref(), added, may_be_empty: self.unknown_job.is_some() };
         if let Some(ended) = take_role(program) {
             let code = ended?;
             // Not through main's return: what a program does after run() is the supervisor's business alone.
@@ -272,7 +273,9 @@ impl Driver {
             Invocation { action: Action::Run, layer: Layer::new() }
         };
         if let Action::NotYet(subcommand) = invocation.action {
-            say(&format!("{name}: `{subcommand}` is not there yet; `{name} --help` shows what is"));
+            say(&format!(
+                "{name}: `{subcommand}`: not yet: a later release has this subcommand; `{name} --help` shows what is there"
+            ));
             return Ok(2);
         }
         let config = match self.config(invocation.layer) {
@@ -284,7 +287,7 @@ impl Driver {
             Err(Mistake::Text(text)) => return Err(text),
         };
         let servers = ServerList::parse(&config.server.value)
-            .map_err(|error| format!("server: {error}, {}", config.server.origin))?;
+            .map_err(|error| format!("`server`: {error}, {}", config.server.origin))?;
         let setup = Setup {
             config,
             servers,
@@ -384,7 +387,7 @@ pub struct FunctionStatus {
 fn runtime_attributes(job: &str, bounds: &serde_json::Map<String, Value>) -> Result<RuntimeAttributes, String> {
     let mut attributes = RuntimeAttributes::default();
     for (key, value) in bounds {
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+        let number = value.as_u64().and_then(|number| u16::try_from(number).ok()).map(u32::from).ok_or_else(|| {
             format!("job_runtime_attributes: {job}: {key} is {value}; a whole number from 0 to 65535 is expected")
         })?;
         match key.as_str() {

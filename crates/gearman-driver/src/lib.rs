@@ -1,5 +1,59 @@
-//! Runs Gearman workers: forks them from one preloaded host, scales them to the queue, restarts what dies, and is
-//! steered through a console.
+//! Runs [Gearman](http://gearman.org) workers: loads the worker code once, forks worker processes from it copy-on-write,
+//! scales them to the queue, restarts what dies, and is steered through a console. After Perl's Gearman::Driver.
+//!
+//! A worker is a type with [`#[worker]`](macro@worker) on its `impl` block; its methods with [`#[job]`](macro@job) are functions
+//! that clients call. A program names the modules in which they are, and runs:
+//!
+//! ```no_run
+//! mod workers {
+//!     pub mod image {
+//!         use gearman_driver::prelude::*;
+//!         use std::sync::Arc;
+//!
+//!         pub struct Palette(Vec<u8>);
+//!
+//!         pub struct Image {
+//!             palette: Arc<Palette>,
+//!         }
+//!
+//!         #[worker]
+//!         impl Image {
+//!             // Once, in the host, before any fork: all processes share what it loads.
+//!             fn new(options: &WorkerOptions) -> Result<Self, Error> {
+//!                 let load = || Ok::<_, Error>(Palette(std::fs::read(options.get::<String>("palette")?)?));
+//!                 Ok(Self { palette: options.shared(load)? })
+//!             }
+//!
+//!             // Registered as `my_app::workers::image::Image::recolour`.
+//!             #[job(min_processes = 0, max_processes = 15)]
+//!             fn recolour(&self, job: &mut Job, workload: &[u8]) -> Result<Vec<u8>, Error> {
+//!                 job.send_status(0, 1)?;
+//!                 let colours = &self.palette.0;
+//!                 Ok(workload.iter().filter_map(|pixel| colours.get(usize::from(*pixel)).copied()).collect())
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     gearman_driver::Driver::builder()
+//!         .server("localhost:4730")
+//!         .namespaces(["my_app::workers"])
+//!         .worker_options(serde_json::json!({ "GLOBAL": { "palette": "/srv/palette" } }))
+//!         .run()
+//! }
+//! ```
+//!
+//! # Where to look
+//! - [`Driver`]: the builder, [`Driver::from_args`] for a program with the command line of `gearman-driver`, and what runs
+//!   in which process.
+//! - [`macro@worker`] and [`macro@job`]: the attributes; [`Worker`]: the hooks.
+//! - [`Job`]: the work in hand, and what it can say to its client. [`Json`], codecs: workload and result as types.
+//! - [`WorkerOptions`]: options and shared layers for `new`.
+//! - [`TestWorker`]: jobs in unit tests, without a job server.
+//! - [`JobSpec`]: jobs without macros.
+//!
+//! The guide, the host protocol and what keeps forking safe are in the repository's `docs/`.
 
 mod args;
 mod driver;
@@ -20,4 +74,13 @@ pub use gearman_protocol::{Client, ServerList};
 #[doc(hidden)]
 pub mod __private {
     pub use gearman_driver_worker::api::private::*;
+}
+
+/// The examples of the guide and the README are compiled as doc tests. (Not in a package, which has neither file.)
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
 }

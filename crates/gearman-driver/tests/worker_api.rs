@@ -345,6 +345,7 @@ fn load(namespaces: &[&str], added: Vec<JobSpec>) -> gearman_driver_worker::Load
         worker_options: &options.into(),
         job_runtime_attributes: &std::collections::BTreeMap::new(),
         added,
+        may_be_empty: true,
     })
     .unwrap()
 }

@@ -22,17 +22,22 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// How long gearmand may take to start.
 const START: Duration = Duration::from_secs(10);
 
-/// A job server on this machine. One that was started here ends with this.
+/// A job server. One that was started here ends with this.
 pub(crate) struct JobServer {
-    port: u16,
+    address: String,
     own: Option<(Child, TempDir)>,
 }
 
 impl JobServer {
+    /// The one at `HOST:PORT`.
+    pub(crate) fn at(address: &str) -> Self {
+        Self { address: address.to_owned(), own: None }
+    }
+
     /// The gearmand on port 4730 where one answers there, else a new one on a free port.
     pub(crate) fn find_or_start() -> Result<Self, Error> {
         if ask(USUAL_PORT, "version").is_some_and(|answer| answer.starts_with("OK")) {
-            return Ok(Self { port: USUAL_PORT, own: None });
+            return Ok(Self::at(&format!("127.0.0.1:{USUAL_PORT}")));
         }
         Self::start()
     }
@@ -70,7 +75,7 @@ impl JobServer {
             .stderr(Stdio::null());
         let child = command.spawn()?;
         let ours = format!("OK {}", child.id());
-        let mut server = Self { port, own: Some((child, directory)) };
+        let mut server = Self { address: format!("127.0.0.1:{port}"), own: Some((child, directory)) };
         let end = Instant::now() + START;
         loop {
             // Its PID: on a port that somebody else took, another one would answer.
@@ -91,15 +96,15 @@ impl JobServer {
     }
 
     /// `HOST:PORT`.
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 }
 
 impl fmt::Display for JobServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whose = if self.own.is_some() { "started for this run" } else { "found running" };
-        write!(f, "{} ({whose})", self.address())
+        write!(f, "{} ({whose})", self.address)
     }
 }
 
@@ -162,7 +167,8 @@ mod tests {
     #[test]
     fn a_job_server_of_our_own_answers_and_is_gone_after_the_drop() {
         let server = JobServer::start().unwrap();
-        let port = server.port;
+        let (_, port) = server.address().rsplit_once(':').unwrap();
+        let port: u16 = port.parse().unwrap();
         assert!(ask(port, "version").unwrap().starts_with("OK "));
         assert_eq!(server.to_string(), format!("127.0.0.1:{port} (started for this run)"));
         drop(server);

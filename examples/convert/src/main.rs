@@ -50,6 +50,9 @@ struct Options {
     /// Replace results of an earlier run.
     #[arg(long)]
     overwrite: bool,
+    /// The job server; without it the one on localhost:4730, or one that is started for this run.
+    #[arg(long, value_name = "HOST:PORT")]
+    server: Option<String>,
     /// The port of the driver's console; 0 turns it off.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     console_port: u16,
@@ -75,8 +78,7 @@ fn main() -> ExitCode {
         Some(count) => generate::images(folder, count)
             .inspect(|()| println!("made {count} images in {}", folder.display()))
             .map(|()| true),
-        None => Folder::open(folder, cli.options.overwrite)
-            .and_then(|folder| convert(&Arc::new(folder), cli.options.console_port)),
+        None => Folder::open(folder, cli.options.overwrite).and_then(|folder| convert(&Arc::new(folder), &cli.options)),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -89,13 +91,16 @@ fn main() -> ExitCode {
 }
 
 /// Converts all of the folder. The result says whether everything was converted.
-fn convert(folder: &Arc<Folder>, console_port: u16) -> Result<bool, Error> {
-    let server = JobServer::find_or_start()?;
+fn convert(folder: &Arc<Folder>, options: &Options) -> Result<bool, Error> {
+    let server = match &options.server {
+        Some(address) => JobServer::at(address),
+        None => JobServer::find_or_start()?,
+    };
     eprintln!("job server: {server}");
-    let mut driver = DriverProcess::start(&server.address(), console_port)?;
+    let mut driver = DriverProcess::start(server.address(), options.console_port)?;
     let start = Instant::now();
     let mut progress = Progress::new(folder.images().len());
-    submit::all(folder, &server.address(), &mut progress, || driver.check())?;
+    submit::all(folder, server.address(), &mut progress, || driver.check())?;
     let seconds = start.elapsed().as_secs_f64();
     driver.drain()?;
     println!("converted {} images, {} failed, in {seconds:.1} s", progress.converted(), progress.failed());

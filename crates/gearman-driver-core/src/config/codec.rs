@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::layout::Layout;
 use crate::level::Level;
+use crate::scaling::{self, Policy};
 use crate::{duration, suggest};
 
 use super::node::{Node, Value};
-use super::resolve::ScalingPolicy;
 use super::{ConfigError, Place};
 
 /// Why a value is refused; [`ValueError::at`] adds the option and the place.
@@ -149,7 +149,7 @@ text_codec!(
 );
 text_codec!(
     /// A scaling policy.
-    Policy -> ScalingPolicy, "`classic`", policy
+    ScalingPolicy -> &'static dyn Policy, "a scaling policy", policy
 );
 
 /// The job servers, as one text `host[:port],..`; files may give a list of such texts.
@@ -310,15 +310,17 @@ fn console_host(text: &str) -> Result<String, ValueError> {
     }
 }
 
-fn policy(text: &str) -> Result<ScalingPolicy, ValueError> {
-    match text {
-        "classic" => Ok(ScalingPolicy::Classic),
-        "adaptive" => {
-            Err(ValueError::NotYet { reason: "`adaptive` comes with a later release, `classic` is there".to_owned() })
-        }
-        _ => Err(ValueError::Invalid {
-            reason: format!("`{text}` is no scaling policy: `classic` is"),
-            help: suggest::did_you_mean(text, ["classic", "adaptive"]),
-        }),
+fn policy(text: &str) -> Result<&'static dyn Policy, ValueError> {
+    if text == "adaptive" {
+        return Err(ValueError::NotYet {
+            reason: "`adaptive` comes with a later release, `classic` is there".to_owned(),
+        });
     }
+    scaling::by_name(text).ok_or_else(|| {
+        let names = scaling::POLICIES.iter().map(|policy| policy.name());
+        ValueError::Invalid {
+            reason: format!("`{text}` is no scaling policy: `{}` is", names.clone().collect::<Vec<_>>().join(", ")),
+            help: suggest::did_you_mean(text, names),
+        }
+    })
 }

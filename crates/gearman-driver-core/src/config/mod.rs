@@ -32,4 +32,4 @@ pub use file::MAX_FILE_SIZE;
 pub use layer::{JobOverride, Layer};
 pub use origin::{Origin, Sourced};
 pub use registry::{OPTIONS, OptionSpec, Takes, find_option};
-pub use resolve::{Config, RuntimeAttributes, ScalingPolicy};
+pub use resolve::{Config, RuntimeAttributes};

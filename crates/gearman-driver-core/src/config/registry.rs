@@ -2,14 +2,14 @@
 //! line and the documentation follow from it.
 
 use super::codec::{
-    Codec, ConsoleHost, File, LayoutPattern, LevelName, Names, Paths, Policy, Port, Seconds, Servers, ValueError,
+    Codec, ConsoleHost, File, LayoutPattern, LevelName, Names, Paths, Port, ScalingPolicy, Seconds, Servers, ValueError,
 };
 use super::layer::{JobOverrides, WorkerOptions};
 use super::node::Node;
-use super::resolve::ScalingPolicy;
 use super::{Origin, Sourced};
 use crate::layout::Layout;
 use crate::level::Level;
+use crate::scaling::Policy;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ options! {
             "A TOML or YAML file with these options as keys. Repeatable, later ones win.";
         shutdown_timeout: Duration = Seconds, Value("DURATION"), Some("25s"), true,
             "How long running jobs may take to finish at a shutdown before they are killed.";
-        scaling: ScalingPolicy = Policy, Value("POLICY"), Some("classic"), true,
+        scaling: &'static dyn Policy = ScalingPolicy, Value("POLICY"), Some("classic"), true,
             "How the number of processes follows the queue: classic.";
     }
     not_yet {

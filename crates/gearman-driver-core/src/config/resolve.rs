@@ -1,13 +1,13 @@
 //! From layers to the one configuration that the driver runs with.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{ConfigError, Layer, Origin, Sourced};
 use crate::layout::Layout;
 use crate::level::Level;
+use crate::scaling::Policy;
 
 /// What the driver runs with: every option has its value, and each value is valid by itself.
 ///
@@ -39,7 +39,7 @@ pub struct Config {
     /// How long running jobs may take at a shutdown before their processes are killed.
     pub shutdown_timeout: Duration,
     /// How the number of processes follows the queue.
-    pub scaling: ScalingPolicy,
+    pub scaling: &'static dyn Policy,
     /// Options for the constructors of workers: by type path, or `GLOBAL` for all, then by key.
     pub worker_options: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Bounds that override what the code says, by type path `::` method or process group (or the
@@ -55,23 +55,6 @@ pub struct RuntimeAttributes {
     pub min_processes: Option<u32>,
     /// The greatest number of processes, as `MaxProcesses` in Gearman::Driver::Worker.
     pub max_processes: Option<u32>,
-}
-
-/// How the number of processes follows the queue (`--scaling`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ScalingPolicy {
-    /// The rules of Gearman::Driver.
-    #[default]
-    Classic,
-}
-
-impl fmt::Display for ScalingPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ScalingPolicy::Classic => f.pad("classic"),
-        }
-    }
 }
 
 impl Layer {

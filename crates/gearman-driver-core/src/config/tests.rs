@@ -58,7 +58,7 @@ fn without_anything_the_originals_defaults() {
     assert_eq!(config.loglayout.pattern(), "[%d] %p %m%n");
     assert_eq!(config.loglevel, Level::Info);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(25));
-    assert_eq!(config.scaling, ScalingPolicy::Classic);
+    assert_eq!(config.scaling.name(), "classic");
     assert!(config.namespaces.is_empty() && config.lib.is_empty());
     assert!(config.worker_options.is_empty() && config.job_runtime_attributes.is_empty());
 }

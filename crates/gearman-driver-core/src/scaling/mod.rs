@@ -32,6 +32,13 @@ pub trait Policy: fmt::Debug + Send + Sync {
     fn decide(&self, seen: &Observation, limits: Limits) -> Decision;
 }
 
+/// Policies are the same when their names are: no two in [`POLICIES`] share one.
+impl PartialEq for dyn Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
 /// What is known of a job at one look.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {

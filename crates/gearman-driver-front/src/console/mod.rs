@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | a line | 8 KiB, else `ERR line_too_long`, and closed |
 //! | connections | 64, else `ERR too_many_connections`, and closed |
+//! | a client whose machine is gone | closed after 2 minutes (TCP keepalive) |
 //! | a client that does not read | closed when it has taken nothing for 30 s |
 //! | a first line that looks like HTTP | closed: a browser was tricked into talking to us |
 //!

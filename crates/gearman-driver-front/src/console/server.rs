@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -20,6 +21,11 @@ const MAX_REFUSALS: usize = 64;
 /// How long to wait after an accept that failed (no descriptor is free, say) before the next one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A client whose machine is gone without a word is noticed after this and six probes, and its place given back.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 6;
+
 /// Serves the console on `listener`, for ever. Dropping the future closes all connections.
 pub async fn serve(listener: TcpListener, handle: Handle, commands: Arc<Commands>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -34,8 +40,7 @@ pub async fn serve(listener: TcpListener, handle: Handle, commands: Arc<Commands
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        // Answers are written whole, so nothing is gained by holding them back. Not vital where it is refused.
-        let _ = stream.set_nodelay(true);
+        tune(&stream);
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
             let (handle, commands) = (handle.clone(), Arc::clone(&commands));
             clients.spawn(async move {
@@ -50,4 +55,13 @@ pub async fn serve(listener: TcpListener, handle: Handle, commands: Arc<Commands
             });
         }
     }
+}
+
+/// Neither is vital: where the system refuses it, the connection is as good without.
+fn tune(stream: &TcpStream) {
+    // Answers are written whole, so nothing is gained by holding them back.
+    let _ = stream.set_nodelay(true);
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }

@@ -95,6 +95,20 @@ impl Bounds {
         }
         Ok((min, max))
     }
+
+    /// `reason` (from [`Bounds::resolve`]), and that the operator had a part in it, where these are the operator's bounds.
+    pub(crate) fn blame(self, reason: String) -> String {
+        match (self.min, self.max) {
+            (None, None) => reason,
+            (Some(_), None) => {
+                format!("{reason}; job_runtime_attributes sets min_processes alone: set max_processes there too")
+            }
+            (None, Some(_)) => {
+                format!("{reason}; job_runtime_attributes sets max_processes alone: set min_processes there too")
+            }
+            (Some(_), Some(_)) => format!("{reason}; job_runtime_attributes sets both"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,9 @@ use gearman_driver_sys::fork::{Forked, fork};
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::reap::{self, Ended};
 use gearman_driver_sys::{hugepages, signal, title};
-use gearman_driver_wire::host::{FromHost, JobDeclaration, Lines, Load, PROTOCOL_VERSION, ToHost, encode};
+use gearman_driver_wire::host::{
+    FromHost, JobDeclaration, Lines, Load, MessageError, PROTOCOL_VERSION, ToHost, encode,
+};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -33,6 +35,8 @@ pub struct Program<'a> {
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
     pub added: Vec<JobSpec>,
+    /// Whether it is fine that there is no job at all.
+    pub may_be_empty: bool,
 }
 
 /// Runs a host over its end of the host protocol; in a forked worker process, runs that. The exit code of either.
@@ -125,6 +129,7 @@ impl Host {
             worker_options: &load_message.worker_options,
             job_runtime_attributes: &bounds,
             added: program.added,
+            may_be_empty: program.may_be_empty,
         })
         .map_err(|error| error.to_string())?;
         guard::one_thread("by a worker's constructor")?;
@@ -169,6 +174,11 @@ impl Host {
                     Ok(Some(ToHost::Exit)) => return Stopped::Host,
                     Ok(Some(ToHost::Load(_))) => log::warn!("a second `load` was sent to this host; it is not obeyed"),
                     Ok(None) => break,
+                    Err(error @ MessageError::TooLong) => {
+                        log::error!("{error}: this host stops, since it can't tell where the next one begins");
+                        channel.closed = true;
+                        break;
+                    }
                     Err(error) => log::error!("{error}; it is not obeyed"),
                 }
             }
@@ -335,7 +345,7 @@ impl Channel {
     }
 
     /// The next message that was read already.
-    fn next(&mut self) -> Result<Option<ToHost>, gearman_driver_wire::host::MessageError> {
+    fn next(&mut self) -> Result<Option<ToHost>, MessageError> {
         self.lines.next_message()
     }
 

@@ -19,7 +19,7 @@ impl Backoff {
         let whole = FIRST.saturating_mul(1 << self.attempts.min(8)).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         let half = whole / 2;
-        half + half.mul_f64(random_unit())
+        half + half.mul_f64(unit(&RandomState::new(), std::process::id()))
     }
 
     /// The server answered as a job server does.
@@ -33,9 +33,12 @@ impl Backoff {
     }
 }
 
-/// Between 0 and 1. The standard library's per-hasher seed is random enough for jitter.
-fn random_unit() -> f64 {
-    f64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+/// Between 0 and 1. The standard library's per-hasher keys are random enough for jitter, but they are drawn once a thread:
+/// the processes of a host have the same ones, so the PID comes in.
+fn unit(keys: &RandomState, pid: u32) -> f64 {
+    let mut hasher = keys.build_hasher();
+    hasher.write_u32(pid);
+    f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -51,5 +54,16 @@ mod tests {
         assert!(delays[6..].iter().all(|delay| *delay >= LONGEST / 2));
         backoff.reset();
         assert!(backoff.next() <= FIRST);
+    }
+
+    #[test]
+    fn processes_with_the_same_keys_do_not_come_back_together() {
+        let keys = RandomState::new();
+        let units: Vec<_> = (1000..1100).map(|pid| unit(&keys, pid)).collect();
+        assert!(units.iter().all(|unit| (0.0..=1.0).contains(unit)));
+        let mut different = units.clone();
+        different.sort_by(f64::total_cmp);
+        different.dedup();
+        assert!(different.len() > 90, "{units:?}");
     }
 }

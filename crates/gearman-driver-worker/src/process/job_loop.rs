@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use gearman_driver_sys::lifeline;
 use gearman_driver_sys::signal::SelfPipe;
 use gearman_driver_wire::scoreboard::State;
 use gearman_protocol::{JobAssignment, PacketType, ServerList, request};
@@ -290,7 +291,9 @@ impl<'a> JobLoop<'a> {
                 self.board.begin(function, assignment.handle(), started, self.idle);
                 self.idle = false;
                 logger::job(assignment.handle());
+                lifeline::job(true);
                 let outcome = self.worker.run(function, &mut Job::new(link, Rc::clone(assignment)), self.board);
+                lifeline::job(false);
                 logger::job(b"");
                 self.replace |= outcome.replace_process;
                 let took = monotonic().saturating_sub(started);

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use gearman_driver_wire::record;
 use log::{LevelFilter, Log, Metadata, Record};
+// For its feature `log` alone: an event of `tracing` becomes a record of `log`, unless the program has a subscriber.
+use tracing as _;
 
 static HANDLE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 

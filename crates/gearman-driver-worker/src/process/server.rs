@@ -122,7 +122,7 @@ impl Server {
             State::Up(_) if ready => self.take(),
             State::Up(_) => {}
             State::Parting { stream, until } => {
-                let mut sink = [0; 4096];
+                let mut sink = [0; 256];
                 let ended = ready && !matches!((&**stream).read(&mut sink), Ok(n) if n > 0);
                 if ended || *until <= now {
                     self.state = State::Away { until: now };

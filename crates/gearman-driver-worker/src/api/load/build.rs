@@ -37,12 +37,10 @@ pub(crate) fn build_worker(
     for group in groups(worker_type.methods) {
         let name = format!("{prefix}{}", group.name);
         let operator = runtime.bounds(Some(format!("{path}::{}", group.name)), &name);
-        let (min_processes, max_processes) = operator
-            .over(overrides.into())
-            .over(group.bounds(path)?)
-            .over(defaults.into())
-            .resolve()
-            .map_err(|reason| LoadError::Bounds { worker: path.to_owned(), job: group.described(), reason })?;
+        let (min_processes, max_processes) =
+            operator.over(overrides.into()).over(group.bounds(path)?).over(defaults.into()).resolve().map_err(|reason| {
+                LoadError::Bounds { worker: path.to_owned(), job: group.described(), reason: operator.blame(reason) }
+            })?;
         let of_group = group.once(path, "max_idle_time", |method| method.max_idle_time)?;
         let max_idle_time = overrides.max_idle_time.or(of_group).or(defaults.max_idle_time);
         let concurrency = group.once(path, "concurrency", |method| method.concurrency)?;
@@ -82,11 +80,11 @@ pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(B
     if spec.methods.is_empty() {
         return Err(LoadError::NoMethod { job: worker });
     }
-    let (min_processes, max_processes) = runtime
-        .bounds(None, &spec.name)
+    let operator = runtime.bounds(None, &spec.name);
+    let (min_processes, max_processes) = operator
         .over(Bounds { min: Some(spec.min_processes), max: Some(spec.max_processes) })
         .resolve()
-        .map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
+        .map_err(|reason| LoadError::Added { job: worker.clone(), reason: operator.blame(reason) })?;
     let functions =
         spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
     let (max_idle_time, concurrency) = (None, None);

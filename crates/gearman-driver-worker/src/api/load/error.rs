@@ -6,9 +6,8 @@
 pub enum LoadError {
     /// A namespace has no worker.
     #[error(
-        "no worker in namespace {namespace}{}; namespaces known: {}. A program of your own needs `mod workers;` for the \
-         module with its workers, and `use my_workers as _;` for each library crate with workers, else the linker drops it",
-        did_you_mean(.suggestion), list(.known)
+        "no worker in namespace {namespace}{}; namespaces known: {}. {}",
+        did_you_mean(.suggestion), list(.known), own_program(.known)
     )]
     EmptyNamespace {
         /// The namespace asked for.
@@ -17,6 +16,14 @@ pub enum LoadError {
         known: Vec<String>,
         /// One that is spelled alike.
         suggestion: Option<String>,
+    },
+    /// There is nothing to run processes for: no namespace was given, or `wanted` refused all that is there.
+    #[error("no job to run: {}", nothing_to_run(.namespaces, .known))]
+    NoJob {
+        /// The namespaces asked for.
+        namespaces: Vec<String>,
+        /// Modules that have workers.
+        known: Vec<String>,
     },
     /// `new` failed or panicked.
     #[error("worker {worker}: new failed: {message}")]
@@ -114,7 +121,30 @@ pub enum LoadError {
 }
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() { "none, as this program has no #[worker] in it".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "none, as this program has no Rust worker in it".to_owned() } else { names.join(", ") }
+}
+
+/// How workers get into a program: from the beginning where it has none at all.
+fn own_program(known: &[String]) -> &'static str {
+    if known.is_empty() {
+        "Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` \
+         for each library crate with workers, else the linker drops it), and its main calls \
+         `gearman_driver::Driver::from_args().namespaces([\"my_app::workers\"]).run()`; see README.md, and examples/convert \
+         for a whole one. Workers in other languages come with a later release"
+    } else {
+        "A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each \
+         library crate with workers, else the linker drops it; see README.md"
+    }
+}
+
+fn nothing_to_run(namespaces: &[String], known: &[String]) -> String {
+    if known.is_empty() {
+        format!("this program has no Rust worker in it. {}", own_program(known))
+    } else if namespaces.is_empty() {
+        format!("no namespace is given; choose with --namespaces (or `.namespaces(..)`) from {}", known.join(", "))
+    } else {
+        format!("`wanted` refuses every worker in {}", namespaces.join(", "))
+    }
 }
 
 fn did_you_mean(name: &Option<String>) -> String {

@@ -42,6 +42,8 @@ pub struct LoadRequest<'a> {
     pub job_runtime_attributes: &'a BTreeMap<String, RuntimeAttributes>,
     /// Jobs declared without macros.
     pub added: Vec<JobSpec>,
+    /// Whether it is fine that there is no job at all: a driver may be there for its `unknown_job_callback` alone.
+    pub may_be_empty: bool,
 }
 
 /// One job: what the driver keeps processes for.
@@ -126,6 +128,9 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
         workers.push(worker);
     }
 
+    if jobs.is_empty() && !request.may_be_empty {
+        return Err(LoadError::NoJob { namespaces: request.namespaces.to_vec(), known: select::modules(types) });
+    }
     jobs.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     let mut warnings = runtime.unused_keys(&jobs, &refused);
     warnings.extend(unused_options(request.worker_options, types));

@@ -22,11 +22,10 @@ pub(super) fn select(
     let namespaces: Vec<&str> = namespaces.iter().map(|name| name.trim().trim_matches(':')).collect();
     for namespace in &namespaces {
         if !types.iter().any(|worker| lies_in(worker.path, namespace)) {
-            let modules: BTreeSet<&str> = types.iter().map(|worker| parent(worker.path)).collect();
             return Err(LoadError::EmptyNamespace {
                 namespace: (*namespace).to_owned(),
                 suggestion: nearest(namespace, types.iter().flat_map(|worker| ancestors(worker.path))),
-                known: modules.into_iter().map(str::to_owned).collect(),
+                known: modules(&types),
             });
         }
     }
@@ -35,6 +34,13 @@ pub(super) fn select(
         .filter(|worker| namespaces.iter().any(|namespace| lies_in(worker.path, namespace)))
         .map(|worker| Selected { worker, refused: wanted.is_some_and(|wanted| !wanted(worker.path)) })
         .collect())
+}
+
+/// The modules that have workers with a job, sorted.
+pub(super) fn modules(types: &[&'static WorkerType]) -> Vec<String> {
+    let with_jobs = types.iter().filter(|worker| !worker.methods.is_empty());
+    let modules: BTreeSet<&str> = with_jobs.map(|worker| parent(worker.path)).collect();
+    modules.into_iter().map(str::to_owned).collect()
 }
 
 /// Whether `path` is `namespace` or lies below it; `a::b_old` does not lie below `a::b`.

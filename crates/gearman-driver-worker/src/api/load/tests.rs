@@ -85,6 +85,7 @@ struct Request {
     options: BTreeMap<String, Map<String, Value>>,
     runtime: BTreeMap<String, RuntimeAttributes>,
     added: Vec<JobSpec>,
+    needs_job: bool,
 }
 
 impl Request {
@@ -113,6 +114,7 @@ impl Request {
                 worker_options: &self.options,
                 job_runtime_attributes: &self.runtime,
                 added: self.added,
+                may_be_empty: !self.needs_job,
             },
         )
     }
@@ -174,9 +176,19 @@ fn jobs_are_methods_and_process_groups_sorted_by_name() {
 fn an_empty_namespace_says_what_there_is() {
     let types =
         [worker("app::workers::Image", image, &[method("scale")]), worker("other::Text", text, &[method("wrap")])];
-    assert_snapshot!(Request::of(&["app::worker"]).error(&types), @"no worker in namespace app::worker (did you mean app::workers?); namespaces known: app::workers, other. A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each library crate with workers, else the linker drops it");
-    assert_snapshot!(Request::of(&["My"]).error(&[]), @"no worker in namespace My; namespaces known: none, as this program has no #[worker] in it. A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each library crate with workers, else the linker drops it");
+    assert_snapshot!(Request::of(&["app::worker"]).error(&types), @"no worker in namespace app::worker (did you mean app::workers?); namespaces known: app::workers, other. A program of your own needs `mod workers;` for the module with its workers, and `use my_workers as _;` for each library crate with workers, else the linker drops it; see README.md");
+    assert_snapshot!(Request::of(&["My"]).error(&[]), @r#"no worker in namespace My; namespaces known: none, as this program has no Rust worker in it. Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` for each library crate with workers, else the linker drops it), and its main calls `gearman_driver::Driver::from_args().namespaces(["my_app::workers"]).run()`; see README.md, and examples/convert for a whole one. Workers in other languages come with a later release"#);
     assert!(matches!(Request::of(&[""]).load(&types), Err(LoadError::EmptyNamespace { .. })));
+}
+
+#[test]
+fn a_driver_with_nothing_to_run_says_how_to_mend_it() {
+    let types = [worker("app::workers::Image", image, &[method("scale")])];
+    let error = |request: Request, types: &[_]| Request { needs_job: true, ..request }.error(types);
+    assert_snapshot!(error(Request::default(), &[]), @r#"no job to run: this program has no Rust worker in it. Rust workers are compiled into a program of your own: its main.rs has `mod workers;` (and `use my_workers as _;` for each library crate with workers, else the linker drops it), and its main calls `gearman_driver::Driver::from_args().namespaces(["my_app::workers"]).run()`; see README.md, and examples/convert for a whole one. Workers in other languages come with a later release"#);
+    assert_snapshot!(error(Request::default(), &types), @"no job to run: no namespace is given; choose with --namespaces (or `.namespaces(..)`) from app::workers");
+    assert_snapshot!(error(Request { wanted: Some(|_| false), ..Request::of(&["app"]) }, &types), @"no job to run: `wanted` refuses every worker in app");
+    assert_eq!(Request::default().load(&types).unwrap().jobs(), []);
 }
 
 #[test]
@@ -234,8 +246,8 @@ fn attributes_have_their_order() {
 fn bounds_that_contradict_each_other_name_worker_and_method() {
     let types = [worker("app::Text", text, &[bounded("own", Some(3), Some(5)), grouped("a", "group")])];
     let request = |key| Request::of(&["app"]).runtime(key, Some(6), Some(2));
-    assert_snapshot!(request("text_own").error(&types), @"worker app::Text, method own: min_processes (6) is above max_processes (2)");
-    assert_snapshot!(request("app::Text::group").error(&types), @"worker app::Text, process group group: min_processes (6) is above max_processes (2)");
+    assert_snapshot!(request("text_own").error(&types), @"worker app::Text, method own: min_processes (6) is above max_processes (2); job_runtime_attributes sets both");
+    assert_snapshot!(request("app::Text::group").error(&types), @"worker app::Text, process group group: min_processes (6) is above max_processes (2); job_runtime_attributes sets both");
     static TWICE: [JobMethod; 2] = [
         JobMethod { min_processes: Some(2), ..grouped("a", "group") },
         JobMethod { min_processes: Some(3), ..grouped("b", "group") },

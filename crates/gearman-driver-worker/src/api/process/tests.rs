@@ -103,6 +103,7 @@ fn process(log: &Log) -> ProcessWorker {
         worker_options: &BTreeMap::new(),
         job_runtime_attributes: &BTreeMap::new(),
         added: vec![spec],
+        may_be_empty: true,
     })
     .unwrap()
     .into_process("steps")

@@ -1,0 +1,31 @@
+//! Each measurement of our own side runs, in small, and prints its table. Whether the numbers are good is
+//! not a test's business.
+
+use std::process::Command;
+
+fn bench(arguments: &[&str]) -> String {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_bench")).args(arguments).output().expect("the program was built and starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).expect("tables are text")
+}
+
+#[test]
+fn spawn_counts_ours_and_a_peer() {
+    let peer = "tool=gearman -w -h 127.0.0.1 -p {port} -f {function} cat";
+    let table = bench(&["spawn", "--processes", "1", "--runs", "1", "--peer", peer]);
+    assert!(table.contains("\n| gearman-driver | ") && table.contains("\n| tool | "), "{table}");
+}
+
+#[test]
+fn recover_sees_a_replacement() {
+    let table = bench(&["recover", "--processes", "2", "--kills", "1", "--pause", "0"]);
+    assert!(table.contains("\n| gearman-driver | "), "{table}");
+}
+
+#[test]
+fn idle_reads_cpu_and_memory() {
+    let table = bench(&["idle", "--processes", "2", "--seconds", "1"]);
+    assert!(table.contains("\n| 2 | ") && table.contains(" MiB |"), "{table}");
+}

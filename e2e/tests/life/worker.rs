@@ -1,0 +1,116 @@
+//! Worker processes that end without being asked, and their children.
+
+use std::time::{Duration, Instant};
+
+use e2e::is_alive;
+use gearman_testkit::{Gearmand, eventually};
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    Notes, PATIENCE, assert_no_zombies, client, farm, job, median, registered, run, scale, signal, wait_gone,
+};
+
+#[test]
+fn a_killed_one_is_replaced_and_its_job_done() {
+    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&gearmand.address(), &notes, "").start();
+    scale(&farm, &gearmand, "gate", 1);
+    let answer = run(&gearmand.address(), "gate", "a");
+    let worker = notes.wait_begun(&farm, 1)[0].1;
+    signal(worker, Signal::SIGKILL);
+    let second = notes.wait_begun(&farm, 2)[1].1;
+    assert_ne!(second, worker);
+    notes.open("a");
+    assert_eq!(answer.join().unwrap().unwrap(), "a");
+    let line = farm.wait_log(&format!("({worker}) [{}] Exited with status", job("gate")));
+    assert!(line.contains("9"), "says the signal: {line}");
+    assert_eq!(farm.console().pids(&job("gate")), [second]);
+    assert_no_zombies(&farm);
+}
+
+#[test]
+fn a_replacement_is_registered_soon() {
+    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&gearmand.address(), &notes, "").start();
+    let mut times = Vec::new();
+    let mut pid = scale(&farm, &gearmand, "echo", 1)[0];
+    for _ in 0..11 {
+        client(&gearmand.address()).run(&job("echo"), "work").unwrap();
+        let start = Instant::now();
+        signal(pid, Signal::SIGKILL);
+        pid = eventually("another one is registered", PATIENCE, || {
+            registered(&gearmand, "echo").into_iter().find(|now| *now != pid)
+        });
+        times.push(start.elapsed());
+    }
+    println!("a killed worker's replacement was registered after {:?} (median; all: {times:?})", median(times.clone()));
+    assert!(median(times.clone()) < Duration::from_millis(250), "{times:?}");
+    assert_no_zombies(&farm);
+}
+
+#[test]
+fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it() {
+    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&gearmand.address(), &notes, "").start();
+    scale(&farm, &gearmand, "leave", 1);
+    client(&gearmand.address()).submit_background(&job("leave"), "bad").unwrap();
+    // Each replacement is given the job again: at once, then after 1 s, then after 2 s.
+    let mut begun = Vec::new();
+    let mut client = client(&gearmand.address());
+    let mut slowest = Duration::ZERO;
+    while begun.len() < 4 {
+        let start = Instant::now();
+        assert_eq!(client.run(&job("echo"), "hello").unwrap(), b"hello");
+        slowest = slowest.max(start.elapsed());
+        if notes.begun().len() > begun.len() {
+            begun.push(Instant::now());
+        }
+        assert!(begun.first().is_none_or(|first| first.elapsed() < PATIENCE), "{}", farm.state());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let gaps: Vec<Duration> = begun.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    println!("gaps {gaps:?}; the slowest other job took {slowest:?}");
+    assert!(gaps[0] < Duration::from_millis(900), "{gaps:?}");
+    assert!(gaps[1] > Duration::from_millis(900) && gaps[2] > Duration::from_millis(1800), "{gaps:?}");
+    let log = farm.log();
+    assert!(log.contains("2 times in a row: the next one in 1."), "{log}");
+    assert!(log.contains("3 times in a row: the next one in 2."), "{log}");
+    assert!(log.contains("Exited with status 3"), "{log}");
+    assert_eq!(farm.console().row(&job("leave")).processes, 0);
+    assert_no_zombies(&farm);
+}
+
+/// A worker that has started a child ends by `end`: the child ends with it.
+fn the_child_dies_with_its_worker(end: impl FnOnce(&e2e::Farm, u32)) {
+    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&gearmand.address(), &notes, "").start();
+    let worker = scale(&farm, &gearmand, "parent", 1)[0];
+    let child = client(&gearmand.address()).run(&job("parent"), "").unwrap();
+    let child: u32 = String::from_utf8(child).unwrap().parse().unwrap();
+    assert!(is_alive(child));
+    end(&farm, worker);
+    wait_gone(&[worker, child]);
+    farm.wait("a replacement", || (registered(&gearmand, "parent").len() == 1).then_some(()));
+    assert_no_zombies(&farm);
+}
+
+#[test]
+fn a_killed_workers_child_dies_with_it() {
+    the_child_dies_with_its_worker(|_, worker| signal(worker, Signal::SIGKILL));
+}
+
+#[test]
+fn a_drained_workers_child_dies_with_it() {
+    the_child_dies_with_its_worker(|farm, worker| {
+        assert_eq!(farm.console().ask(&format!("kill {worker}")), ["OK"]);
+    });
+}
+
+#[test]
+fn an_adopted_workers_child_dies_with_it() {
+    the_child_dies_with_its_worker(|farm, worker| {
+        signal(farm.host(), Signal::SIGKILL);
+        let _ = farm.wait_log("The host ended with status");
+        signal(worker, Signal::SIGKILL);
+    });
+}

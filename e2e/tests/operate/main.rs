@@ -1,0 +1,11 @@
+//! Operating a driver: console, configuration, command line, bad input; and the pages of docs/ about them.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bad_input;
+mod bounds;
+mod command;
+mod configuration;
+mod configuration_page;
+mod console;
+mod console_page;
+mod support;
