@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
@@ -16,6 +16,8 @@ use gearman_driver_core::config::{
     Config, ConfigError, ENVIRONMENT_PREFIX, Layer, MAX_FILE_SIZE, OPTIONS, OptionSpec, Origin, ROLE_PREFIX, Takes,
 };
 use gearman_protocol::ServerList;
+
+use crate::check::Names;
 
 /// What a command line asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,12 +29,12 @@ pub(crate) struct Invocation {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Run the driver: `run`, or no subcommand.
     Run,
     /// Load everything, list the jobs, touch nothing: `check`.
-    Check,
+    Check(Names),
     /// A subcommand that is known, and comes with a later release. To be answered with "not yet: NAME"
     /// and exit code 2.
     NotYet(&'static str),
@@ -59,7 +61,10 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, 
     let matches = command.try_get_matches_from_mut(args)?;
     let (action, below) = match matches.subcommand() {
         None => (Action::Run, None),
-        Some(("check", below)) => (Action::Check, Some(below)),
+        Some(("check", below)) => {
+            let file = |option| below.get_one::<PathBuf>(option).cloned();
+            (Action::Check(Names { against: file("against"), write: file("write") }), Some(below))
+        }
         Some((name, below)) => match LATER.into_iter().find(|later| *later == name) {
             Some(later) => (Action::NotYet(later), None),
             None => (Action::Run, Some(below)),
@@ -179,8 +184,16 @@ fn command(program: &str) -> Command {
         .after_help(AFTER_HELP)
         .args(options())
         .subcommand(Command::new("run").about("Run the driver (the default)").args(options()))
-        .subcommand(Command::new("check").about("Load everything, list the jobs, touch nothing").args(options()))
+        .subcommand(check().args(options()))
         .subcommands(later)
+}
+
+fn check() -> Command {
+    let file = |name| Arg::new(name).long(name).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    Command::new("check")
+        .about("Load everything, list the jobs, touch nothing")
+        .arg(file("against").help("Fail when a function named in this file has gone; say which ones are new"))
+        .arg(file("write").help("Write the functions' names to this file, for --against"))
 }
 
 fn argument(spec: &'static OptionSpec) -> Arg {

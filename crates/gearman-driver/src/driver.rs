@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{self, Action, Invocation};
+use crate::check::check;
 use crate::report::{self, Style};
 use crate::roles::take_role;
 
@@ -295,7 +296,7 @@ impl Driver {
             unknown_job: self.unknown_job,
         };
         match invocation.action {
-            Action::Check => check(setup),
+            Action::Check(names) => check(setup, &names),
             _ => gearman_driver_supervisor::run(setup).map_err(|error| error.to_string()),
         }
     }
@@ -329,29 +330,6 @@ impl Driver {
         self.mistake.get_or_insert(mistake);
         self
     }
-}
-
-/// `check`: what the worker code holds, on standard output.
-fn check(setup: Setup) -> Result<u8, String> {
-    let checked = gearman_driver_supervisor::check(setup).map_err(|error| error.to_string())?;
-    for warning in &checked.warnings {
-        say(&format!("warning: {warning}"));
-    }
-    let mut text = String::new();
-    for job in &checked.jobs {
-        text.push_str(&format!(
-            "{}  min_processes {}  max_processes {}\n",
-            job.name,
-            job.limits.min(),
-            job.limits.max()
-        ));
-        for function in job.functions.iter().filter(|function| **function != job.name) {
-            text.push_str(&format!("    {function}\n"));
-        }
-    }
-    // A closed pipe (`| head`) is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(0)
 }
 
 /// A handle on the running driver, for callbacks. Cheap to clone; may be kept and used from any thread.

@@ -56,6 +56,7 @@
 //! The guide, the host protocol and what keeps forking safe are in the repository's `docs/`.
 
 mod args;
+mod check;
 mod driver;
 pub mod prelude;
 mod report;

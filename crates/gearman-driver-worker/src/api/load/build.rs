@@ -38,9 +38,13 @@ pub(crate) fn build_worker(
         let name = format!("{prefix}{}", group.name);
         let operator = runtime.bounds(Some(format!("{path}::{}", group.name)), &name);
         let (min_processes, max_processes) =
-            operator.over(overrides.into()).over(group.bounds(path)?).over(defaults.into()).resolve().map_err(|reason| {
-                LoadError::Bounds { worker: path.to_owned(), job: group.described(), reason: operator.blame(reason) }
-            })?;
+            operator.over(overrides.into()).over(group.bounds(path)?).over(defaults.into()).resolve().map_err(
+                |reason| LoadError::Bounds {
+                    worker: path.to_owned(),
+                    job: group.described(),
+                    reason: operator.blame(reason),
+                },
+            )?;
         let of_group = group.once(path, "max_idle_time", |method| method.max_idle_time)?;
         let max_idle_time = overrides.max_idle_time.or(of_group).or(defaults.max_idle_time);
         let concurrency = group.once(path, "concurrency", |method| method.concurrency)?;
