@@ -52,8 +52,8 @@ pub fn worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `max_idle_time = ".."` | how long a process above the minimum may stay idle: `5`, `500ms`, `5m`; once per group | the driver's |
 /// | `concurrency = N` | `async fn` only: jobs at once in one process; once per group | 1 |
 ///
-/// An `async fn` runs on a tokio runtime of one thread that each process of the job makes after its fork, before
-/// `process_start`. Its future need not be `Send`; for the same reason `job` and the workload can't go into
+/// An `async fn` runs on a tokio runtime of one thread. Each process of a worker that has one makes it after its fork, before
+/// `process_start`, also where the process's own methods are plain. Its future need not be `Send`; for the same reason `job` and the workload can't go into
 /// `tokio::spawn` (copy what such a task needs out of them; `tokio::task::spawn_local` runs on the same thread). What blocks
 /// (`std::thread::sleep`, `job.client()`) holds up all jobs of the process: use tokio's, and `job.client_async()`. Plain
 /// methods in a process group with an `async fn` run on the same thread, and hold up the others while they run. Hooks are

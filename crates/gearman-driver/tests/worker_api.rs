@@ -542,7 +542,10 @@ fn limits_of_asynchronous_jobs_are_loaded() {
     };
     assert_eq!(of("::both"), (Some(32), Some(std::time::Duration::from_secs(300))));
     assert_eq!(of("::nothing"), (Some(1), None));
-    assert_eq!(of("::plain"), (None, None));
+    assert_eq!(of("::plain"), (Some(1), None), "a runtime for process_start, in all processes of the worker");
+    let loaded = load(&["worker_api::Adder", "worker_api::Coded"], Vec::new());
+    let concurrency: Vec<_> = loaded.jobs().iter().map(|job| job.concurrency).collect();
+    assert_eq!(concurrency, [None, None, Some(1), Some(1), Some(1)]);
 }
 
 /// Types of a job that are sent and read by its callers as well.

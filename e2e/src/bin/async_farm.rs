@@ -107,6 +107,14 @@ mod workers {
             Ok(format!("{} {first}", String::from_utf8_lossy(&buffer[..n])))
         }
 
+        /// Stays for two seconds after its last job, whatever the driver's max_idle_time.
+        #[job(min_processes = 0, max_processes = 1, max_idle_time = "2s")]
+        fn stays(&self) {}
+
+        /// As long as the driver says.
+        #[job(min_processes = 0, max_processes = 1)]
+        fn goes(&self) {}
+
         fn process_start(&mut self) -> Result<(), Error> {
             let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
             socket.set_nonblocking(true)?;

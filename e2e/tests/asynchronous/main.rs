@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod concurrency;
+mod limits;
 mod servers;
 mod stopping;
 
@@ -24,7 +25,9 @@ fn client(server: &str) -> Client {
 }
 
 fn run(server: &str, name: &str, workload: &str) -> String {
-    String::from_utf8(client(server).run(&function(name), workload).unwrap()).unwrap()
+    // So that a job that nobody does fails the test.
+    let mut client = client(server).timeout(e2e::PATIENCE);
+    String::from_utf8(client.run(&function(name), workload).unwrap()).unwrap()
 }
 
 /// Submits a job from a thread of its own.

@@ -110,7 +110,8 @@ impl<W: RegisteredWorker> TestWorker<W> {
         }
     }
 
-    /// As [`call`](TestWorker::call), inside a runtime.
+    /// As [`call`](TestWorker::call), inside a runtime. A job that uses `tokio::task::spawn_local` needs a
+    /// `tokio::task::LocalSet` around the test, as it has one in a worker process.
     ///
     /// # Errors
     /// What the client would be told; a function that the worker does not have.

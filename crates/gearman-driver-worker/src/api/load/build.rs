@@ -33,6 +33,9 @@ pub(crate) fn build_worker(
     let defaults = ask(path, "default_attributes", || worker.default_attributes())?;
     let overrides = ask(path, "override_attributes", || worker.override_attributes())?;
 
+    // In all processes of the worker, since `process_start` runs in each, and may make what belongs to a runtime.
+    let is_async = worker_type.methods.iter().any(|method| matches!(method.run, Run::Async(_)));
+
     let mut jobs = Vec::new();
     for group in groups(worker_type.methods) {
         let name = format!("{prefix}{}", group.name);
@@ -48,7 +51,6 @@ pub(crate) fn build_worker(
         let of_group = group.once(path, "max_idle_time", |method| method.max_idle_time)?;
         let max_idle_time = overrides.max_idle_time.or(of_group).or(defaults.max_idle_time);
         let concurrency = group.once(path, "concurrency", |method| method.concurrency)?;
-        let is_async = group.methods.iter().any(|method| matches!(method.run, Run::Async(_)));
         let concurrency = is_async.then_some(concurrency.unwrap_or(1).max(1));
         let functions = group
             .methods

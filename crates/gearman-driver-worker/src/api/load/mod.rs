@@ -57,8 +57,8 @@ pub struct LoadedJob {
     pub max_processes: u32,
     /// How long a process above the minimum may stay idle; `None` leaves it to the driver.
     pub max_idle_time: Option<Duration>,
-    /// How many jobs a process runs at once, where one of its functions is asynchronous; `None`: one after the other, and
-    /// no runtime is started.
+    /// How many jobs a process runs at once, on a runtime, where a method of its worker is asynchronous; `None`: one after
+    /// the other, without a runtime.
     pub concurrency: Option<u32>,
     /// What its processes register with the job servers.
     pub functions: Vec<LoadedFunction>,

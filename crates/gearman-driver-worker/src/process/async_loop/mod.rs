@@ -1,9 +1,9 @@
-//! The loop of a worker process that has an asynchronous function: up to `concurrency` jobs at once, on one thread.
+//! The loop of a worker process whose worker has an asynchronous method: up to `concurrency` jobs at once, on one thread.
 //!
 //! A task for each job server asks it for jobs, one GRAB_JOB at a time, and only with a permit of the process's
 //! semaphore, which the job that is granted keeps until it has its answer: so never more than `concurrency` jobs are
-//! granted, whichever servers they come from, and servers take turns. A task for each job runs it. Functions that are not
-//! asynchronous run here too, where they share a process group with one that is; while they run, nothing else does.
+//! granted, whichever servers they come from, and servers take turns. A task for each job runs it. Methods that are not
+//! asynchronous run here too; while they run, nothing else does.
 
 mod held;
 mod line;
