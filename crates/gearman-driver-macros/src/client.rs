@@ -35,15 +35,14 @@ pub(crate) fn client(worker: &Worker, block: &ItemImpl) -> TokenStream {
     let block_cfgs = cfg::of(&block.attrs);
     let name = worker.name.unraw().to_string();
     let about = format!(
-        "Has jobs of [`{name}`] done, by its functions' names and types. The first argument of each is a client: \
+        "Has jobs of `{name}` done, by its functions' names and types. The first argument of each is a client: \
          `&mut Client`, `&job.client()`, or `&job.client_async()`, which gives a future."
     );
     quote! {
         #(#block_cfgs)*
         #cfg
         #[doc = #about]
-        #[derive(Debug, Clone, Copy)]
-        pub struct #client;
+        pub enum #client {}
 
         #(#block_cfgs)*
         #cfg
@@ -66,7 +65,7 @@ fn function(worker: &Worker, job: &JobMethod, method: &ImplItemFn) -> TokenStrea
     let private = emit::private();
     let (cfgs, ident, signature) = (&job.cfgs, &job.ident, &method.sig);
     let registered = format!("::{}::{}", worker.name.unraw(), job.name);
-    let about = format!("Runs `{}` of [`{}`] and waits for its result.", ident.unraw(), worker.name.unraw());
+    let about = format!("Runs `{}` of `{}` and waits for its result.", ident.unraw(), worker.name.unraw());
 
     let workload = if job.decodes() { Wire::Bytes } else { workload(signature, job) };
     let mut lifetimes: Vec<_> = signature.generics.lifetimes().map(ToTokens::to_token_stream).collect();
