@@ -82,7 +82,7 @@ impl Supervisor {
         if !self.hosts.contains_key(&host) {
             return Err(io::Error::other("its host is gone"));
         }
-        let slot = self.scoreboard.take().ok_or_else(|| io::Error::other("all slots of the scoreboard are taken"))?;
+        let slot = self.scoreboard.take(id.0)?;
         let ordered = self.order_spawn(id, job, host, slot);
         if ordered.is_err() {
             self.scoreboard.free(slot);

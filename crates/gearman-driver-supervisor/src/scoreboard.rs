@@ -32,16 +32,18 @@ impl Scoreboard {
         format!("/proc/{}/fd/{}", std::process::id(), self.memory.as_raw_fd())
     }
 
-    /// A free slot, the lowest: so that few pages are used.
-    pub(crate) fn take(&mut self) -> Option<u32> {
-        if let Some(slot) = self.freed.pop_first() {
-            return Some(slot);
-        }
-        if self.next == SLOTS {
-            return None;
-        }
-        self.next += 1;
-        Some(self.next - 1)
+    /// Takes a free slot for a process: the lowest, so that few pages are used.
+    pub(crate) fn take(&mut self, process: u64) -> io::Result<u32> {
+        let slot = match self.freed.pop_first() {
+            Some(slot) => slot,
+            None if self.next == SLOTS => return Err(io::Error::other("all slots of the scoreboard are taken")),
+            None => {
+                self.next += 1;
+                self.next - 1
+            }
+        };
+        self.memory.write_all_at(&process.to_ne_bytes(), scoreboard::offset(slot) + at::PROCESS as u64)?;
+        Ok(slot)
     }
 
     /// Gives a slot back; what stood there no longer counts.
@@ -98,7 +100,7 @@ mod tests {
     #[test]
     fn the_lowest_free_slot_is_taken_and_a_freed_one_reads_as_nobodys() {
         let mut board = Scoreboard::create().unwrap();
-        assert_eq!([board.take(), board.take(), board.take()], [Some(0), Some(1), Some(2)]);
+        assert_eq!([5, 7, 9].map(|process| board.take(process).unwrap()), [0, 1, 2]);
         let mut bytes = [0; SLOT_BYTES];
         bytes[at::PID..at::PID + 8].copy_from_slice(&42u64.to_ne_bytes());
         bytes[at::PROCESS..at::PROCESS + 8].copy_from_slice(&7u64.to_ne_bytes());
@@ -108,6 +110,9 @@ mod tests {
         assert_eq!(board.read(1, 8), None, "another process's");
         board.free(1);
         assert_eq!(board.read(1, 7), None);
-        assert_eq!(board.take(), Some(1));
+        assert_eq!(board.take(8).unwrap(), 1);
+        let mut process = [0; 8];
+        board.memory.read_exact_at(&mut process, scoreboard::offset(1) + at::PROCESS as u64).unwrap();
+        assert_eq!(u64::from_ne_bytes(process), 8, "told before the process is ordered");
     }
 }

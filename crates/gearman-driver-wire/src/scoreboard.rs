@@ -8,7 +8,7 @@
 //! | offset | what (u64) |
 //! | --- | --- |
 //! | 0 | PID, written last when a process takes the slot; 0: free |
-//! | 8 | the supervisor's number for the process |
+//! | 8 | the supervisor's number for the process, written by the supervisor before it orders the process |
 //! | 16 | state: 1 starting, 2 idle, 3 busy, 4 draining |
 //! | 24 | when the state began: monotonic clock, nanoseconds |
 //! | 32 | jobs answered with success |

@@ -19,11 +19,11 @@ impl Board {
     /// Takes the slot for this process, which is starting.
     pub(super) fn open(scoreboard: &File, slot: u32, process: u64) -> io::Result<Self> {
         let board = Self { slot: Slot::map(scoreboard, scoreboard::offset(slot), SLOT_BYTES)? };
-        board.slot.store(at::PID, 0);
-        for word in (at::PROCESS..SLOT_BYTES).step_by(8) {
-            board.slot.store(word, 0);
+        // The supervisor has zeroed the slot and written for whom it is. A process that its host forked in its last moment
+        // may be known to nobody: by now its slot may be another's.
+        if board.slot.load(at::PROCESS) != process {
+            return Err(io::Error::other("it was given to another process meanwhile"));
         }
-        board.slot.store(at::PROCESS, process);
         board.state(State::Starting);
         // Last: with the PID the slot counts.
         board.slot.store(at::PID, u64::from(std::process::id()));
