@@ -44,7 +44,8 @@ fn large_results_at_the_exit_arrive_whole() {
 fn a_panic_fails_its_job_lets_the_others_finish_and_replaces_the_process() {
     let gearmand = Gearmand::start();
     let farm = farm(&gearmand.address()).start();
-    let pid = farm.console().pids(&function("mixed"))[0].to_string();
+    let pid =
+        farm.wait("its process is there", || farm.console().pids(&function("mixed")).first().copied()).to_string();
     let others: Vec<_> = (0..5).map(|_| submit(&gearmand.address(), "slow", "2000")).collect();
     farm.wait("the others run", || {
         (gearmand.status_of(&function("slow")).is_some_and(|row| row.running == 5)).then_some(())
@@ -65,11 +66,11 @@ fn a_panic_fails_its_job_lets_the_others_finish_and_replaces_the_process() {
 fn a_dead_supervisor_leaves_no_process_and_loses_no_job() {
     let gearmand = Gearmand::start();
     let farm = farm(&gearmand.address()).start();
-    let pids: Vec<_> = farm.processes().iter().map(|process| process.pid).collect();
     let jobs: Vec<_> = (0..8).map(|_| submit(&gearmand.address(), "sleep", "2000")).collect();
     farm.wait("all 8 run", || {
         (gearmand.status_of(&function("sleep")).is_some_and(|row| row.running == 8)).then_some(())
     });
+    let pids: Vec<_> = farm.processes().iter().map(|process| process.pid).collect();
     farm.signal(Signal::SIGKILL);
     for job in jobs {
         assert_eq!(job.join().unwrap().unwrap(), b"slept 2000");
