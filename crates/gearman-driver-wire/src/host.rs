@@ -157,6 +157,9 @@ pub struct JobDeclaration {
     pub min_processes: u32,
     /// `MaxProcesses` of the original.
     pub max_processes: u32,
+    /// How long a process above the minimum may stay idle, in seconds; without it, the driver's `max_idle_time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_idle_time: Option<f64>,
 }
 
 /// A line of the host protocol is none.
