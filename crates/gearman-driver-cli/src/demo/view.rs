@@ -60,7 +60,7 @@ impl View {
     pub(crate) fn welcome(&mut self, port: u16, console: u16, log: &Path) {
         let name = super::workers::Kind::Flaky.name();
         self.welcome = vec![
-            format!("job server 127.0.0.1:{port}, inside this process; the driver and its workers are its children"),
+            format!("job server 127.0.0.1:{port}, in this process; the driver is its child"),
             format!("  steer:   nc 127.0.0.1 {console}    then: status, set_max_processes {name} 12, help"),
             format!("  submit:  gearman -p {port} -f {name} hello    (or: fail, panic, \"nap 500\")"),
         ];
@@ -150,7 +150,7 @@ pub(crate) fn table(frame: &Frame) -> Vec<String> {
     let mut total = Sum::default();
     for JobNow { name, queue, processes, rate, sum } in &frame.jobs {
         let (waiting, busy) = queue.unzip();
-        lines.push(format!(
+        let line = format!(
             "{name:<14}{:>6}{:>6}{rate:>7.0}{:>8}{:>8}   {:>2} {}",
             number(waiting),
             number(busy),
@@ -158,7 +158,8 @@ pub(crate) fn table(frame: &Frame) -> Vec<String> {
             sum.failed,
             number(*processes),
             bar(busy, *processes)
-        ));
+        );
+        lines.push(line.trim_end().to_owned());
         total.submitted += sum.submitted;
         total.done += sum.done;
         total.failed += sum.failed;
@@ -214,12 +215,17 @@ mod tests {
 
     #[test]
     fn a_table_on_a_terminal() {
-        assert_snapshot!(table(&frame()).join("\n"), @"");
+        assert_snapshot!(table(&frame()).join("\n"), @"
+        job            queue  busy done/s    done  failed   processes
+        convert_image      5     3     55     112       9    4 ███░
+        flaky              -     -      0       0       0    -
+        12 s: submitted 130, done 112, failed on purpose 9
+        ");
     }
 
     #[test]
     fn a_line_elsewhere() {
-        assert_snapshot!(plain(&Frame { note: "stopping".to_owned(), ..frame() }), @"");
+        assert_snapshot!(plain(&Frame { note: "stopping".to_owned(), ..frame() }), @" 12 s  convert_image queue 5 busy 3 processes 4 done/s 55 failed 9 | flaky queue - busy - processes - done/s 0 failed 0  (stopping)");
     }
 
     #[test]

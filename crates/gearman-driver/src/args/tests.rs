@@ -33,7 +33,7 @@ fn sample(spec: &OptionSpec) -> Option<&'static str> {
 
 #[test]
 fn the_command_is_well_formed() {
-    command("gearman-driver").debug_assert();
+    command("gearman-driver", &[]).debug_assert();
 }
 
 #[test]
