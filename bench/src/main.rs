@@ -6,6 +6,7 @@
 mod c_worker;
 mod farm;
 mod idle;
+mod jobserver;
 mod machine;
 mod pipeline;
 mod recover;
@@ -37,6 +38,12 @@ enum Command {
     Recover(recover::Options),
     /// What the driver costs while its workers have nothing to do.
     Idle(idle::Options),
+    /// The embedded job server next to gearmand: jobs a second with C workers, memory of queued jobs.
+    #[command(name = "jobserver")]
+    JobServer(jobserver::Options),
+    /// The embedded job server alone: what `jobserver` starts as our side.
+    #[command(hide = true, name = "job-server")]
+    JobServerAlone,
     /// A driver with one job that echoes: what the measurements start as our side.
     #[command(hide = true)]
     WorkerFarm(farm::Options),
@@ -64,6 +71,8 @@ fn main() -> ExitCode {
         Command::Spawn(options) => spawn::run(&options),
         Command::Recover(options) => recover::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::JobServer(options) => jobserver::run(&options),
+        Command::JobServerAlone => jobserver::serve(),
         // Also reached in the driver's host role, which is this program started again.
         Command::WorkerFarm(options) => return farm::run(&options),
     };
