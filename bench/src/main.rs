@@ -4,9 +4,13 @@
 //! `worker-farm` is our side: a driver program of its own, started by the measurements.
 
 mod c_worker;
+mod console;
+mod data;
 mod farm;
+mod forks;
 mod idle;
 mod machine;
+mod memory;
 mod pipeline;
 mod recover;
 mod side;
@@ -31,13 +35,16 @@ struct Cli {
 enum Command {
     /// Jobs a second and CPU per job, in interleaved pairs with a C worker over libgearman.
     Throughput(throughput::Options),
-    /// The time from the driver's start until all its processes are registered with the job server.
+    /// The time from the driver's start until all its processes are registered with the job server, and forks a
+    /// second with much data loaded.
     Spawn(spawn::Options),
     /// The time from a worker's death until its replacement is registered.
     Recover(recover::Options),
-    /// What the driver costs while its workers have nothing to do.
+    /// What the driver costs while its workers have nothing to do, and how soon its console answers.
     Idle(idle::Options),
-    /// A driver with one job that echoes: what the measurements start as our side.
+    /// Memory of worker processes whose host has loaded much data, next to those that share nothing.
+    Memory(memory::Options),
+    /// A driver and its workers: what the measurements start as our side.
     #[command(hide = true)]
     WorkerFarm(farm::Options),
 }
@@ -64,6 +71,7 @@ fn main() -> ExitCode {
         Command::Spawn(options) => spawn::run(&options),
         Command::Recover(options) => recover::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Memory(options) => memory::run(&options),
         // Also reached in the driver's host role, which is this program started again.
         Command::WorkerFarm(options) => return farm::run(&options),
     };
