@@ -4,7 +4,9 @@ pub mod config;
 pub mod duration;
 pub mod layout;
 pub mod level;
+pub mod log_entry;
 pub mod suggest;
+pub mod words;
 
 pub mod job;
 pub mod limits;
@@ -13,4 +15,5 @@ pub mod order;
 pub mod process;
 pub mod scaling;
 pub mod snapshot;
+pub mod snapshot_json;
 pub mod time;

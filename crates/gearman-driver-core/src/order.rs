@@ -3,6 +3,8 @@
 //! Console, and later HTTP and live objects, parse their input into an [`Order`]; the manager answers each
 //! exactly once, when it has taken effect. An [`OrderError`] reads as the console's error line to the letter.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::limits::{Bound, Limits};
@@ -45,6 +47,19 @@ pub enum Order {
     },
     /// `killall`: as [`Order::Stop`] for all processes of these jobs. All names are checked before any is touched.
     KillAll(JobSelection),
+    /// One process more, as `add_process` of Gearman::Driver::Job. Where none can be started now (its processes die at
+    /// once, the host is being replaced), it is started as soon as one can. Refused at the job's maximum.
+    AddProcess {
+        /// The job's name.
+        job: String,
+    },
+    /// One process less, an idle one if there is one; it finishes its job first. Refused at the job's minimum.
+    RemoveProcess {
+        /// The job's name.
+        job: String,
+    },
+    /// `max_idle_time`, for the jobs that don't have one of their own. Holds from the next look at the queues on.
+    SetMaxIdleTime(Duration),
     /// `shutdown`: drain and exit, as the first TERM. Answered before anything is stopped.
     Shutdown,
 }
@@ -82,4 +97,13 @@ pub enum OrderError {
     /// From [`Order::KillAll`], where no name was given.
     #[error("invalid_value: no job_names given")]
     NoJobNames,
+    /// From [`Order::AddProcess`].
+    #[error("invalid_value: max_processes is reached")]
+    AtMax,
+    /// From [`Order::RemoveProcess`].
+    #[error("invalid_value: min_processes is reached")]
+    AtMin,
+    /// From [`Order::AddProcess`] and [`Order::RemoveProcess`], once the driver drains.
+    #[error("shutting_down: the driver ends as soon as its processes have finished their jobs")]
+    ShuttingDown,
 }

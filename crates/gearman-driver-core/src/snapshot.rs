@@ -2,6 +2,7 @@
 //!
 //! The manager makes it on request; what only the shell knows (the job servers' health) the shell fills in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::Limits;
@@ -17,10 +18,22 @@ pub struct Snapshot {
     pub at: Time,
     /// The driver's version.
     pub version: String,
+    /// The driver's name (`--name`). Filled in by the shell; the manager leaves it out.
+    pub name: Option<String>,
+    /// The supervisor's PID. Filled in by the shell; the manager leaves it out.
+    pub pid: Option<u32>,
     /// Whether the driver starts nothing more and ends when its processes have.
     pub shutting_down: bool,
     /// The worker code that is loaded; `None` before the first host is ready.
     pub generation: Option<u32>,
+    /// `max_idle_time` as it is now.
+    pub max_idle_time: Duration,
+    /// `interval` as it is now. Filled in by the shell.
+    pub interval: Duration,
+    /// The namespaces of the configuration, sorted. Filled in by the shell.
+    pub namespaces: Arc<[String]>,
+    /// The worker types that are loaded, by path, sorted. Filled in by the shell.
+    pub workers: Arc<[String]>,
     /// The job servers. Filled in by the shell; the manager leaves it empty.
     pub servers: Vec<ServerHealth>,
     /// The jobs, sorted by name.

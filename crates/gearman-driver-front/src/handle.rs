@@ -1,6 +1,9 @@
 //! The way from the front to the supervisor's event loop, and back.
 
+mod blocking;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use gearman_driver_core::order::{Order, OrderError};
 use gearman_driver_core::snapshot::Snapshot;
@@ -22,6 +25,13 @@ pub enum Request {
     Snapshot {
         /// Where to send it.
         reply: oneshot::Sender<Arc<Snapshot>>,
+    },
+    /// The time between two looks at the queues is another one from now on; zero turns the observer off.
+    SetInterval {
+        /// The time.
+        interval: Duration,
+        /// Resolves when it holds.
+        reply: oneshot::Sender<()>,
     },
 }
 
@@ -52,13 +62,6 @@ impl Handle {
         answer.await.map_err(|_| DriverGone)
     }
 
-    /// Gives an order without waiting for it, from any thread. It is lost where the driver has ended, or has hundreds of
-    /// orders before it.
-    pub fn order_and_forget(&self, order: Order) {
-        let (reply, _answer) = oneshot::channel();
-        let _ = self.requests.try_send(Request::Order { order, reply });
-    }
-
     /// The driver as it is now.
     ///
     /// # Errors
@@ -66,6 +69,16 @@ impl Handle {
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, DriverGone> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Snapshot { reply }).await.map_err(|_| DriverGone)?;
+        answer.await.map_err(|_| DriverGone)
+    }
+
+    /// Sets the time between two looks at the queues; zero turns the observer off.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub async fn set_interval(&self, interval: Duration) -> Result<(), DriverGone> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::SetInterval { interval, reply }).await.map_err(|_| DriverGone)?;
         answer.await.map_err(|_| DriverGone)
     }
 }

@@ -1,5 +1,7 @@
 //! The console on the wire, over the real manager.
 
+#[path = "console/own_commands.rs"]
+mod own_commands;
 mod support;
 
 use std::time::Duration;

@@ -1,13 +1,24 @@
 //! Children of this process: hosts, workers whose host died, and strangers that were orphaned among their descendants.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use gearman_driver_core::level::Level;
+use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::Event;
 use gearman_driver_core::process::{ExitStatus, HostId, ProcessId};
 use gearman_driver_sys::reap::{self, Ended};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::io::unix::AsyncFd;
 
-use crate::event_loop::Supervisor;
+use crate::event_loop::{News, Supervisor};
+use crate::log::CATEGORY;
 use crate::processes::Process;
+
+/// How often a child is looked at whose end does not make itself known (where the kernel is too old for that).
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// An exit as the host protocol tells it.
 pub(crate) fn status(code: Option<i32>, signal: Option<i32>) -> ExitStatus {
@@ -29,7 +40,7 @@ fn ended_status(ended: Option<Ended>) -> ExitStatus {
 impl Supervisor {
     /// Reaps what has ended.
     pub(crate) async fn reap(&mut self) {
-        while let Some(pid) = reap::next_ended() {
+        while let Some(pid) = self.next_ended() {
             if let Some(id) = self.hosts.iter().find(|(_, host)| host.pid == pid).map(|(id, _)| *id) {
                 let status = ended_status(reap::reap(pid, false));
                 if let Some(host) = self.hosts.get_mut(&id) {
@@ -40,10 +51,45 @@ impl Supervisor {
                 // A worker of ours: its host is gone, or will be known to be in a moment.
                 let status = ended_status(reap::reap(pid, true));
                 self.exited(process, status).await;
+            } else if let Some(run) = self.unknown_job_command.by_pid(pid) {
+                let status = ended_status(reap::reap(pid, true));
+                self.unknown_job_command.ended(run, status).await;
             } else {
                 let _ = reap::reap(pid, false);
             }
         }
+    }
+
+    /// The next child that has ended: any, or of those that are known where others belong to the program around.
+    fn next_ended(&self) -> Option<Pid> {
+        if !self.setup.embedded {
+            return reap::next_ended();
+        }
+        let hosts = self.hosts.values().filter(|host| host.ended.is_none()).map(|host| host.pid);
+        let adopted =
+            self.processes.iter().filter(|(_, process)| process.adopted).filter_map(|(_, process)| process.pid());
+        let commands = self.unknown_job_command.pids();
+        hosts.chain(adopted).chain(commands).find(|pid| reap::has_ended(*pid))
+    }
+
+    /// A child is there whose end is to become news. Where the signals are the program's, there is no SIGCHLD.
+    pub(crate) fn watch(&self, pid: Pid) {
+        if !self.setup.embedded {
+            return;
+        }
+        let news = self.news.clone();
+        #[allow(deprecated, reason = "meant are types whose descriptor may change under tokio; an OwnedFd's can't")]
+        let end = reap::pidfd(pid).and_then(AsyncFd::new);
+        tokio::spawn(async move {
+            if let Ok(end) = end {
+                // An error would be the runtime's end.
+                let _ = end.readable().await;
+            }
+            while !reap::has_ended(pid) {
+                tokio::time::sleep(WATCH_INTERVAL).await;
+            }
+            let _ = news.send(News::ChildEnded).await;
+        });
     }
 
     /// A host's last message was read.
@@ -51,7 +97,12 @@ impl Supervisor {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         host.closed = true;
         if let Some(problem) = problem {
-            self.log.error(&format!("({}) [host] {problem}: it is replaced", host.pid));
+            let message = format!("{problem}: it is replaced");
+            self.log.write(&Entry {
+                pid: Some(host.pid.as_raw().unsigned_abs()),
+                job: Some("host"),
+                ..Entry::new(Level::Error, CATEGORY, &message)
+            });
             host.failure.get_or_insert(problem);
         }
         if host.ended.is_none() && host.ready {
@@ -104,17 +155,23 @@ impl Supervisor {
         let pid = process.pid().or(named).filter(|pid| reap::is_child(*pid))?;
         process.adopted = true;
         process.set_pid(pid);
+        self.watch(pid);
         Some(pid)
     }
 
     /// A host has died: children of this process that nothing names are asked to stop. One may have been forked
-    /// by the host in its last moment.
+    /// by the host in its last moment. Where others belong to the program around, only what holds our lifeline is meant.
     fn stop_strangers(&self) {
-        let known = |pid: Pid| self.hosts.values().any(|host| host.pid == pid) || self.processes.by_pid(pid).is_some();
+        let known = |pid: Pid| {
+            self.hosts.values().any(|host| host.pid == pid)
+                || self.processes.by_pid(pid).is_some()
+                || self.unknown_job_command.by_pid(pid).is_some()
+        };
+        let lifeline = self.runtime_dir.lifeline();
         let children = std::fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id()));
         for pid in children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw)
         {
-            if !known(pid) {
+            if !known(pid) && (!self.setup.embedded || reads(pid, &lifeline)) {
                 let _ = kill(pid, Signal::SIGTERM);
             }
         }
@@ -151,4 +208,12 @@ impl Supervisor {
         self.replies.came(id);
         true
     }
+}
+
+/// Whether a process has that file open for reading alone.
+fn reads(pid: Pid, file: &Path) -> bool {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut ways = open.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|target| target == file));
+    // The link's mode is that of the descriptor.
+    ways.any(|entry| std::fs::symlink_metadata(entry.path()).is_ok_and(|link| link.permissions().mode() & 0o200 == 0))
 }

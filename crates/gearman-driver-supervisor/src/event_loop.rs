@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use gearman_driver_core::limits::Limits;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal};
@@ -13,6 +14,7 @@ use gearman_driver_front::{Handle, Request, console};
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::host::Host;
@@ -23,6 +25,7 @@ use crate::replies::Replies;
 use crate::runtime_dir::RuntimeDir;
 use crate::scoreboard::{Scoreboard, activity};
 use crate::unknown_job::UnknownJobs;
+use crate::unknown_job_command::{RunId, UnknownJobCommand};
 use crate::{Checked, RunError, Setup, names, signals};
 
 /// Something has happened. Who sends it stands beside it.
@@ -41,6 +44,8 @@ pub(crate) enum News {
     HostClosed(HostId, Option<String>),
     /// A host was told to exit a while ago. From the timer set then.
     HostOverdue(HostId),
+    /// A run of `unknown_job_command` has taken as long as it may. From the timer set at its start.
+    CommandOverdue(RunId),
     /// The observer has looked.
     Looked(Look),
 }
@@ -63,6 +68,7 @@ pub(crate) struct Supervisor {
     pub(crate) functions: BTreeMap<Arc<str>, Vec<String>>,
     pub(crate) replies: Replies,
     pub(crate) unknown_jobs: UnknownJobs,
+    pub(crate) unknown_job_command: UnknownJobCommand,
     pub(crate) news: mpsc::Sender<News>,
     /// Events that came out of performing effects.
     pub(crate) pending: VecDeque<Event>,
@@ -70,7 +76,14 @@ pub(crate) struct Supervisor {
     pub(crate) exit: Option<(u8, Option<String>)>,
     manager: Manager,
     servers: Vec<ServerHealth>,
-    observing: bool,
+    /// The namespaces, sorted.
+    namespaces: Arc<[String]>,
+    /// The worker types that are loaded, sorted.
+    workers: Arc<[String]>,
+    /// Between two looks at the queues.
+    interval: Duration,
+    /// Looks at the queues, since the first host was ready.
+    observer: Option<AbortHandle>,
     orders: u64,
 }
 
@@ -79,17 +92,22 @@ pub(crate) struct Supervisor {
 /// # Errors
 /// When the driver cannot start or go on; what was started is ended before.
 pub fn run(setup: Setup) -> Result<u8, RunError> {
+    run_with(setup, |_| ())
+}
+
+/// As [`run`]; `reachable` gets a handle before anything is started.
+pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<u8, RunError> {
     let clock = Clock::start();
-    let config = &setup.config;
-    let log = Log::open(&config.logfile, config.loglayout.clone(), config.loglevel, clock)?;
+    let log = Log::open(&setup.config, clock)?;
     let result = in_runtime(async {
         let listener = listen(&setup).await?;
         let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone())?;
+        reachable(&handle);
         if let Some(listener) = listener {
             if let Ok(address) = listener.local_addr() {
                 log.info(&format!("console listens on {address}"));
             }
-            tokio::spawn(console::serve(listener, handle, Arc::new(console::Commands::new())));
+            tokio::spawn(console::serve(listener, handle, Arc::new(supervisor.setup.commands.clone())));
         }
         let (code, message) = supervisor.run(&mut news, requests).await;
         // The answer to a console's `shutdown` may have been given in the last turn: its session sends it now.
@@ -102,7 +120,7 @@ pub fn run(setup: Setup) -> Result<u8, RunError> {
         }
     })?;
     if let Err(error) = &result {
-        log.write(gearman_driver_core::level::Level::Fatal, crate::log::CATEGORY, &error.to_string());
+        log.fatal(&error.to_string());
     }
     result
 }
@@ -113,8 +131,7 @@ pub fn run(setup: Setup) -> Result<u8, RunError> {
 /// When the worker code cannot be loaded.
 pub fn check(setup: Setup) -> Result<Checked, RunError> {
     let clock = Clock::start();
-    let layout = setup.config.loglayout.clone();
-    let log = Log::open("-".as_ref(), layout, gearman_driver_core::level::Level::Warn, clock)?;
+    let log = Log::warnings_on_stderr(&setup.config, clock)?;
     in_runtime(async {
         let (mut supervisor, mut news, _handle, _requests) = Supervisor::new(setup, clock, log)?;
         supervisor.check(&mut news).await
@@ -157,7 +174,9 @@ impl Supervisor {
         let (news, news_queue) = mpsc::channel(NEWS);
         let (requests, request_queue) = mpsc::channel(REQUESTS);
         let handle = Handle::new(requests);
-        signals::listen(&news).map_err(failed("the handling of signals"))?;
+        if !setup.embedded {
+            signals::listen(&news).map_err(failed("the handling of signals"))?;
+        }
         let settings = Settings {
             max_idle_time: setup.config.max_idle_time,
             shutdown_timeout: setup.config.shutdown_timeout,
@@ -172,19 +191,28 @@ impl Supervisor {
             .collect();
         let supervisor = Self {
             clock,
-            runtime_dir: RuntimeDir::create().map_err(failed("the run-time directory"))?,
+            runtime_dir: RuntimeDir::create(setup.config.name.as_deref()).map_err(failed("the run-time directory"))?,
             scoreboard: Scoreboard::create().map_err(failed("the scoreboard"))?,
             hosts: BTreeMap::new(),
             processes: Processes::default(),
             functions: BTreeMap::new(),
             replies: Replies::default(),
             unknown_jobs: UnknownJobs::new(setup.unknown_job.clone(), handle.clone(), log.clone()),
+            unknown_job_command: UnknownJobCommand::new(
+                setup.config.unknown_job_command.clone(),
+                setup.servers.to_string(),
+                news.clone(),
+                log.clone(),
+            ),
             news,
             pending: VecDeque::new(),
             exit: None,
             manager: Manager::new(settings),
             servers,
-            observing: false,
+            namespaces: sorted(setup.config.namespaces.clone()),
+            workers: Arc::default(),
+            interval: setup.config.interval,
+            observer: None,
             orders: 0,
             setup,
             log,
@@ -255,6 +283,7 @@ impl Supervisor {
             News::Host(host, message) => self.host_message(host, message).await,
             News::HostClosed(host, problem) => self.host_closed(host, problem).await,
             News::HostOverdue(host) => self.kill_host(host),
+            News::CommandOverdue(run) => self.unknown_job_command.overdue(run),
             News::Looked(look) => {
                 self.observe_processes().await;
                 let complete = look.servers.iter().all(|(_, error)| error.is_none());
@@ -283,12 +312,25 @@ impl Supervisor {
                 // Whoever asked may be gone.
                 let _ = reply.send(Arc::new(self.snapshot()));
             }
+            Request::SetInterval { interval, reply } => {
+                self.interval = interval;
+                if let Some(observer) = self.observer.take() {
+                    observer.abort();
+                    self.start_observing();
+                }
+                let _ = reply.send(());
+            }
         }
     }
 
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.manager.snapshot(self.clock.now());
         snapshot.servers.clone_from(&self.servers);
+        snapshot.interval = self.interval;
+        snapshot.namespaces = Arc::clone(&self.namespaces);
+        snapshot.workers = Arc::clone(&self.workers);
+        snapshot.name.clone_from(&self.setup.config.name);
+        snapshot.pid = Some(std::process::id());
         snapshot
     }
 
@@ -311,7 +353,9 @@ impl Supervisor {
 
     async fn host_message(&mut self, id: HostId, message: FromHost) {
         match message {
-            FromHost::Loaded { protocol, jobs, warnings } => self.host_loaded(id, protocol, jobs, &warnings).await,
+            FromHost::Loaded { protocol, jobs, workers, warnings } => {
+                self.host_loaded(id, protocol, jobs, workers, &warnings).await;
+            }
             FromHost::Failed { error } => {
                 if let Some(host) = self.hosts.get_mut(&id) {
                     host.failure = Some(error);
@@ -330,7 +374,14 @@ impl Supervisor {
         }
     }
 
-    async fn host_loaded(&mut self, id: HostId, protocol: u32, jobs: Vec<WireJob>, warnings: &[String]) {
+    async fn host_loaded(
+        &mut self,
+        id: HostId,
+        protocol: u32,
+        jobs: Vec<WireJob>,
+        workers: Vec<String>,
+        warnings: &[String],
+    ) {
         for warning in warnings {
             self.log.warn(warning);
         }
@@ -347,8 +398,14 @@ impl Supervisor {
                 for job in &jobs {
                     self.functions.insert(job.name.as_str().into(), job.functions.clone());
                 }
+                self.workers = sorted(workers);
                 self.event(Event::HostReady { host: id, generation, jobs }).await;
-                self.start_observing();
+                if let Some(ready) = self.setup.ready.take() {
+                    ready();
+                }
+                if self.observer.is_none() {
+                    self.start_observing();
+                }
             }
             Err(error) => {
                 host.failure = Some(error);
@@ -359,12 +416,14 @@ impl Supervisor {
 
     /// The queues are looked at once there are jobs: before, every function would be unknown.
     fn start_observing(&mut self) {
-        let interval = self.setup.config.interval;
-        if self.observing || interval.is_zero() {
-            return;
-        }
-        self.observing = true;
-        tokio::spawn(observe(self.setup.servers.clone(), interval, self.news.clone(), self.log.clone()));
+        let (interval, servers) = (self.interval, self.setup.servers.clone());
+        let (news, log) = (self.news.clone(), self.log.clone());
+        let observer = tokio::spawn(async move {
+            if !interval.is_zero() {
+                observe(servers, interval, news, log).await;
+            }
+        });
+        self.observer = Some(observer.abort_handle());
     }
 
     /// The first message to a host.
@@ -379,6 +438,7 @@ impl Supervisor {
             generation,
             driver_pid: std::process::id(),
             host_name: names::host_name(),
+            driver_name: config.name.clone(),
             lifeline: self.runtime_dir.lifeline().display().to_string(),
             scoreboard: self.scoreboard.path(),
             loglevel: Some(config.loglevel.name().to_owned()),
@@ -400,6 +460,7 @@ impl Supervisor {
         let host = Host::start(id, 1, &self.setup.host, &self.log, &self.news)
             .map_err(|source| RunError::Setup { what: "a host", source })?;
         host.send(&self.load(1));
+        self.watch(host.pid);
         self.hosts.insert(id, host);
         let mut found = Err("the host ended before it had loaded the worker code".to_owned());
         while let Some(news) = news.recv().await {
@@ -423,6 +484,11 @@ impl Supervisor {
         }
         found.map_err(RunError::Ended)
     }
+}
+
+fn sorted(mut names: Vec<String>) -> Arc<[String]> {
+    names.sort_unstable();
+    names.into()
 }
 
 /// The processes that the effects bring about.

@@ -6,9 +6,13 @@
 //! [`Manager`](gearman_driver_core::manager::Manager), and carries out the effects that come back. Nothing in the loop
 //! waits for a job server, a host or a console client. No worker code is loaded here, and nothing is sent per job:
 //! what the processes do is read from the scoreboard when somebody asks.
+//!
+//! Inside a program that goes on ([`start`]) the loop has a thread of its own. There no signal is handled (the end of a
+//! child makes itself known through a descriptor), and no child is reaped but hosts and adopted workers.
 
 mod children;
 mod clock;
+mod embed;
 mod event_loop;
 mod host;
 mod log;
@@ -22,14 +26,17 @@ mod runtime_dir;
 mod scoreboard;
 mod signals;
 mod unknown_job;
+mod unknown_job_command;
 
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use gearman_driver_core::config::Config;
 use gearman_driver_core::job::JobDeclaration;
+use gearman_driver_front::console::Commands;
 use gearman_protocol::ServerList;
 
+pub use self::embed::start;
 pub use self::event_loop::{check, run};
 pub use self::log::LogError;
 pub use self::unknown_job::UnknownJob;
@@ -44,6 +51,13 @@ pub struct Setup {
     pub host: HostCommand,
     /// Called when jobs wait for a function that no job has; off the event loop.
     pub unknown_job: Option<UnknownJobCallback>,
+    /// The console's commands.
+    pub commands: Commands,
+    /// Called once, in the event loop, when the first host has loaded its worker code and the processes that its jobs
+    /// need at least are ordered.
+    pub ready: Option<Box<dyn FnOnce() + Send>>,
+    /// The driver is part of a program that goes on: signals are the program's own, and so are other children.
+    pub embedded: bool,
 }
 
 /// See [`Setup::unknown_job`]. The handle steers the driver.

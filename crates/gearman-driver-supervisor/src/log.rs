@@ -1,4 +1,4 @@
-//! The log: where lines go, in which layout, from which level on.
+//! The log: where lines go, in which form, from which level on.
 //!
 //! A line is one write to a file opened for appending, so that rotation by renaming (then USR1) and by copying and
 //! truncating both work, and lines of several writers don't mix.
@@ -8,8 +8,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use gearman_driver_core::config::Config;
 use gearman_driver_core::layout::{Layout, Record};
 use gearman_driver_core::level::Level;
+use gearman_driver_core::log_entry::{Entry, LogFormat, printable};
 
 use crate::clock::Clock;
 use crate::names::host_name;
@@ -30,11 +32,18 @@ pub(crate) struct Log {
 
 struct Inner {
     sink: Mutex<Sink>,
-    layout: Layout,
+    form: Form,
     level: Level,
     clock: Clock,
     host: String,
     pid: u32,
+}
+
+/// How a record becomes a line.
+enum Form {
+    Layout(Layout),
+    /// With the driver's name, where it has one.
+    Json(Option<String>),
 }
 
 struct Sink {
@@ -46,12 +55,26 @@ struct Sink {
 }
 
 impl Log {
+    /// Opens the log as configured.
+    pub(crate) fn open(config: &Config, clock: Clock) -> Result<Self, LogError> {
+        Self::open_at(&config.logfile, config.loglevel, config, clock)
+    }
+
+    /// As [`Log::open`], on standard error and for warnings alone.
+    pub(crate) fn warnings_on_stderr(config: &Config, clock: Clock) -> Result<Self, LogError> {
+        Self::open_at("-".as_ref(), Level::Warn, config, clock)
+    }
+
     /// Opens the log file; `-` is standard error.
-    pub(crate) fn open(path: &Path, layout: Layout, level: Level, clock: Clock) -> Result<Self, LogError> {
+    fn open_at(path: &Path, level: Level, config: &Config, clock: Clock) -> Result<Self, LogError> {
         let file = if path == Path::new("-") { None } else { Some((path.to_owned(), append(path)?)) };
         let terminal = file.is_some() && io::stderr().is_terminal();
         let sink = Mutex::new(Sink { file, terminal, line: String::new() });
-        let inner = Inner { sink, layout, level, clock, host: host_name(), pid: std::process::id() };
+        let form = match config.log_format {
+            LogFormat::Layout => Form::Layout(config.loglayout.clone()),
+            LogFormat::Json => Form::Json(config.name.clone()),
+        };
+        let inner = Inner { sink, form, level, clock, host: host_name(), pid: std::process::id() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -75,24 +98,34 @@ impl Log {
     }
 
     /// Writes a line, if its level is high enough.
-    pub(crate) fn write(&self, level: Level, category: &str, message: &str) {
-        if !self.writes(level) {
+    pub(crate) fn write(&self, entry: &Entry<'_>) {
+        if !self.writes(entry.level) {
             return;
         }
         let inner = &*self.inner;
-        let record = Record {
-            time: jiff::ZonedDateTime::now(),
-            level,
-            category,
-            message,
-            pid: inner.pid,
-            host: &inner.host,
-            since_start: inner.clock.now().uptime(),
-        };
+        let time = jiff::ZonedDateTime::now();
         let mut sink = inner.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let Sink { file, terminal, line } = &mut *sink;
         line.clear();
-        inner.layout.render(&record, line);
+        match &inner.form {
+            Form::Json(driver) => entry.json(&time, driver.as_deref(), line),
+            Form::Layout(layout) => {
+                let category = printable(entry.category);
+                let since_start = inner.clock.now().uptime();
+                for entry in entry.lines() {
+                    let record = Record {
+                        time: time.clone(),
+                        level: entry.level,
+                        category: &category,
+                        message: &entry.to_string(),
+                        pid: inner.pid,
+                        host: &inner.host,
+                        since_start,
+                    };
+                    layout.render(&record, line);
+                }
+            }
+        }
         // A full disk stops the log, and nothing else: there is nobody to tell.
         let _ = match file {
             Some((_, file)) => file.write_all(line.as_bytes()),
@@ -107,15 +140,19 @@ impl Log {
     }
 
     pub(crate) fn info(&self, message: &str) {
-        self.write(Level::Info, CATEGORY, message);
+        self.write(&Entry::new(Level::Info, CATEGORY, message));
     }
 
     pub(crate) fn warn(&self, message: &str) {
-        self.write(Level::Warn, CATEGORY, message);
+        self.write(&Entry::new(Level::Warn, CATEGORY, message));
+    }
+
+    pub(crate) fn fatal(&self, message: &str) {
+        self.write(&Entry::new(Level::Fatal, CATEGORY, message));
     }
 
     pub(crate) fn error(&self, message: &str) {
-        self.write(Level::Error, CATEGORY, message);
+        self.write(&Entry::new(Level::Error, CATEGORY, message));
     }
 }
 

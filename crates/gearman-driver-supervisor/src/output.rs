@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use gearman_driver_core::level::Level;
+use gearman_driver_core::log_entry::{Entry, Stream as Origin};
 use gearman_driver_wire::record;
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
@@ -36,8 +37,8 @@ pub(crate) struct Output {
 impl Output {
     /// Reads both until [`Output::finish`].
     pub(crate) fn read(stdout: OwnedFd, stderr: OwnedFd, speaker: Speaker, log: Log) -> io::Result<Self> {
-        let mut out = Stream::new(stdout, "STDOUT")?;
-        let mut err = Stream::new(stderr, "STDERR")?;
+        let mut out = Stream::new(stdout, Origin::Stdout)?;
+        let mut err = Stream::new(stderr, Origin::Stderr)?;
         let (finish, mut finished) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {
@@ -54,7 +55,7 @@ impl Output {
                 stream.rest();
                 stream.log_lines(&speaker, &log);
                 if let Some(line) = stream.lines.last() {
-                    write(&line, stream.tag, &speaker, &log);
+                    write(&line, stream.origin, &speaker, &log);
                 }
             }
         });
@@ -71,13 +72,13 @@ impl Output {
 struct Stream {
     pipe: pipe::Receiver,
     lines: Lines,
-    tag: &'static str,
+    origin: Origin,
     ended: bool,
 }
 
 impl Stream {
-    fn new(fd: OwnedFd, tag: &'static str) -> io::Result<Self> {
-        Ok(Self { pipe: pipe::Receiver::from_owned_fd(fd)?, lines: Lines::default(), tag, ended: false })
+    fn new(fd: OwnedFd, origin: Origin) -> io::Result<Self> {
+        Ok(Self { pipe: pipe::Receiver::from_owned_fd(fd)?, lines: Lines::default(), origin, ended: false })
     }
 
     /// Waits for more, and reads it.
@@ -117,27 +118,23 @@ impl Stream {
 
     fn log_lines(&mut self, speaker: &Speaker, log: &Log) {
         while let Some(line) = self.lines.next_line() {
-            write(&line, self.tag, speaker, log);
+            write(&line, self.origin, speaker, log);
         }
     }
 }
 
 /// Logs a line: a record with its level and handle, other text tagged with where it came from.
-fn write(line: &str, tag: &str, speaker: &Speaker, log: &Log) {
-    let pid = speaker.pid.load(std::sync::atomic::Ordering::Relaxed);
-    let job = &speaker.job;
-    match record::decode(line).filter(|_| tag == "STDERR") {
+fn write(line: &str, origin: Origin, speaker: &Speaker, log: &Log) {
+    let pid = Some(speaker.pid.load(std::sync::atomic::Ordering::Relaxed));
+    let job = Some(&*speaker.job);
+    match record::decode(line).filter(|_| origin == Origin::Stderr) {
         Some(record) => {
             let level = record.level.parse().unwrap_or(Level::Info);
-            let handle = record.handle.map_or(String::new(), |handle| format!("[{}] ", lines::printable(handle)));
-            let target = lines::printable(record.target);
-            // Each line by itself, so that none can pass for another record's.
-            for text in record.message.split('\n') {
-                log.write(level, &target, &format!("({pid}) [{job}] {handle}{}", lines::printable(text)));
-            }
+            log.write(&Entry { pid, job, handle: record.handle, ..Entry::new(level, record.target, &record.message) });
         }
         None => {
-            log.write(Level::Info, crate::log::CATEGORY, &format!("({pid}) [{job}] {tag}: {}", lines::printable(line)));
+            let entry = Entry::new(Level::Info, crate::log::CATEGORY, line);
+            log.write(&Entry { pid, job, stream: Some(origin), ..entry });
         }
     }
 }

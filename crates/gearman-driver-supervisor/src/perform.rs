@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event};
 use gearman_driver_core::process::{HostId, ProcessId};
 use gearman_driver_wire::host::ToHost;
@@ -37,8 +38,14 @@ impl Supervisor {
             Effect::Stop { process } => self.signal(process, &ToHost::Stop { process: process.0 }, Signal::SIGTERM),
             Effect::Kill { process } => self.signal(process, &ToHost::Kill { process: process.0 }, Signal::SIGKILL),
             Effect::Reply { id, result } => self.replies.answer(id, result, spawning),
-            Effect::UnknownJob { function, status } => self.unknown_jobs.call(UnknownJob { function, status }),
-            Effect::Log(line) => self.log.write(line.level, CATEGORY, &line.to_string()),
+            Effect::UnknownJob { function, status } => {
+                let unknown = UnknownJob { function, status };
+                if let Some(pid) = self.unknown_job_command.run(&unknown) {
+                    self.watch(pid);
+                }
+                self.unknown_jobs.call(unknown);
+            }
+            Effect::Log(line) => self.log.write(&Entry::of(&line, CATEGORY)),
             Effect::Exit { code, message } => self.exit = Some((code, message)),
         }
     }
@@ -47,6 +54,7 @@ impl Supervisor {
         match Host::start(id, generation, &self.setup.host, &self.log, &self.news) {
             Ok(host) => {
                 host.send(&self.load(generation));
+                self.watch(host.pid);
                 self.hosts.insert(id, host);
             }
             Err(error) => {

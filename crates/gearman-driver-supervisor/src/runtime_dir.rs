@@ -23,15 +23,16 @@ pub(crate) struct RuntimeDir {
 }
 
 impl RuntimeDir {
-    /// Makes the directory (in `$XDG_RUNTIME_DIR` where there is one), after removing those of drivers that were killed.
-    pub(crate) fn create() -> io::Result<Self> {
+    /// Makes the directory (in `$XDG_RUNTIME_DIR` where there is one; `gearman-driver-PID-NAME-..`), after removing those of drivers that were killed.
+    pub(crate) fn create(name: Option<&str>) -> io::Result<Self> {
         let parent = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
             .filter(|dir| nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok())
             .unwrap_or_else(std::env::temp_dir);
         remove_left_behind(&parent);
+        let name = name.map(|name| format!("{name}-")).unwrap_or_default();
         let dir = tempfile::Builder::new()
-            .prefix(&format!("{PREFIX}{}-", std::process::id()))
+            .prefix(&format!("{PREFIX}{}-{name}", std::process::id()))
             // Without it the umask alone decides.
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(parent)?;

@@ -1,6 +1,7 @@
 //! The only unsafe code of gearman-driver: each piece small, with the argument why it is sound.
 //!
 //! - [`fork`]: forking a worker process, only from a process with one thread.
+//! - [`daemon`]: leaving the terminal and the session.
 //! - [`signal`]: handlers that set a flag and write to a pipe, inherited by nobody.
 //! - [`lifeline`]: how a process learns that the supervisor is gone, in the middle of a job too.
 //! - [`shared`]: a slot of shared memory.
@@ -9,6 +10,7 @@
 //! - [`hugepages`]: huge pages for what a host has loaded.
 //! - [`fds`]: descriptors: which are sockets, how many may be open.
 
+pub mod daemon;
 pub mod fds;
 pub mod fork;
 pub mod hugepages;

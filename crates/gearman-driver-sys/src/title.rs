@@ -95,6 +95,17 @@ pub fn remove_variable(name: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Sets a variable of the environment.
+///
+/// # Errors
+/// When this process has more than one thread: another one might be reading the environment.
+pub fn set_variable(name: &str, value: &std::ffi::OsStr) -> io::Result<()> {
+    one_thread()?;
+    // SAFETY: one thread (checked above), so nobody reads the environment meanwhile.
+    unsafe { std::env::set_var(name, value) };
+    Ok(())
+}
+
 fn one_thread() -> io::Result<()> {
     match crate::fork::other_threads()?.len() {
         0 => Ok(()),

@@ -58,6 +58,9 @@ pub struct Load {
     pub driver_pid: u32,
     /// The name of this machine, for client ids.
     pub host_name: String,
+    /// The driver's name, where it was given one: shown in titles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver_name: Option<String>,
     /// Path of the lifeline: opened for reading; its end of file says that the supervisor is gone.
     pub lifeline: String,
     /// Path of the scoreboard: opened for reading and writing.
@@ -101,6 +104,9 @@ pub enum FromHost {
         protocol: u32,
         /// The jobs that were found.
         jobs: Vec<JobDeclaration>,
+        /// The worker types (classes, ..) that were loaded, by path, for those who ask the driver for them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        workers: Vec<String>,
         /// What is worth a warning in the log, a sentence each.
         #[serde(default)]
         warnings: Vec<String>,

@@ -17,6 +17,9 @@ use gearman_driver_core::config::{
 };
 use gearman_protocol::ServerList;
 
+use crate::completions::Page;
+use crate::status;
+
 /// What a command line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Invocation {
@@ -27,19 +30,26 @@ pub(crate) struct Invocation {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Run the driver: `run`, or no subcommand.
     Run,
     /// Load everything, list the jobs, touch nothing: `check`.
     Check,
+    /// Ask running drivers: `status`.
+    Status(status::Request),
+    /// Write what a shell completes, or the manual page: `completions`.
+    Completions(Page),
     /// A subcommand that is known, and comes with a later release. To be answered with "not yet: NAME"
     /// and exit code 2.
     NotYet(&'static str),
 }
 
 /// Subcommands that come with a later release.
-const LATER: [&str; 9] = ["demo", "console", "status", "top", "reload", "drain", "doctor", "import", "completions"];
+const LATER: [&str; 7] = ["demo", "console", "top", "reload", "drain", "doctor", "import"];
+
+/// The options that `status` takes: they say where the console is.
+const STATUS_OPTIONS: [&str; 3] = ["console_port", "console_host", "configfile"];
 
 const ABOUT: &str = "Runs Gearman workers, as many processes as the queues need.";
 
@@ -60,6 +70,11 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, 
     let (action, below) = match matches.subcommand() {
         None => (Action::Run, None),
         Some(("check", below)) => (Action::Check, Some(below)),
+        Some(("status", below)) => (Action::Status(status_request(below)), Some(below)),
+        Some(("completions", below)) => {
+            let page = below.get_one::<Page>("shell").copied();
+            (Action::Completions(page.expect("clap asks for it: it is required")), None)
+        }
         Some((name, below)) => match LATER.into_iter().find(|later| *later == name) {
             Some(later) => (Action::NotYet(later), None),
             None => (Action::Run, Some(below)),
@@ -158,13 +173,15 @@ pub(crate) fn program_name(first: Option<&OsString>) -> String {
         .unwrap_or_else(|| "gearman-driver".to_owned())
 }
 
+fn status_request(matches: &ArgMatches) -> status::Request {
+    status::Request {
+        json: matches.get_flag("json"),
+        consoles: matches.get_many::<String>("connect").into_iter().flatten().cloned().collect(),
+    }
+}
+
+/// The command line as it is parsed.
 fn command(program: &str) -> Command {
-    let version = if program == "gearman-driver" {
-        env!("CARGO_PKG_VERSION").to_owned()
-    } else {
-        format!("(gearman-driver {})", env!("CARGO_PKG_VERSION"))
-    };
-    let options = || OPTIONS.iter().map(argument);
     let later = LATER.into_iter().map(|name| {
         Command::new(name)
             .about("Comes with a later release")
@@ -172,6 +189,25 @@ fn command(program: &str) -> Command {
             .disable_help_flag(true)
             .arg(Arg::new("rest").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true))
     });
+    let not_yet = || OPTIONS.iter().filter(|spec| !spec.is_ready()).map(argument);
+    ready_command(program)
+        .args(not_yet())
+        .mut_subcommands(|sub| if TAKE_ALL.contains(&sub.get_name()) { sub.args(not_yet()) } else { sub })
+        .subcommands(later)
+}
+
+/// The subcommands that take every option.
+const TAKE_ALL: [&str; 2] = ["run", "check"];
+
+/// The command line without what comes with later releases: for completions and the manual page.
+pub(crate) fn ready_command(program: &str) -> Command {
+    let version = if program == "gearman-driver" {
+        env!("CARGO_PKG_VERSION").to_owned()
+    } else {
+        format!("(gearman-driver {})", env!("CARGO_PKG_VERSION"))
+    };
+    let options = || OPTIONS.iter().filter(|spec| spec.is_ready()).map(argument);
+    let status_options = || OPTIONS.iter().filter(|spec| STATUS_OPTIONS.contains(&spec.name)).map(argument);
     Command::new(program.to_owned())
         .bin_name(program)
         .about(ABOUT)
@@ -180,7 +216,35 @@ fn command(program: &str) -> Command {
         .args(options())
         .subcommand(Command::new("run").about("Run the driver (the default)").args(options()))
         .subcommand(Command::new("check").about("Load everything, list the jobs, touch nothing").args(options()))
-        .subcommands(later)
+        .subcommand(
+            Command::new("status")
+                .about("Show the jobs of running drivers, as their consoles do")
+                .arg(
+                    Arg::new("json")
+                        .long("json")
+                        .action(ArgAction::SetTrue)
+                        .help("All that is known, as JSON: an object a line for each driver."),
+                )
+                .arg(
+                    Arg::new("connect")
+                        .long("connect")
+                        .value_name("HOST[:PORT]")
+                        .action(ArgAction::Append)
+                        .help("A driver's console. Repeatable. [default: the configuration's console]"),
+                )
+                .args(status_options()),
+        )
+        .subcommand(
+            Command::new("completions")
+                .about("Write what a shell completes, or the manual page, to standard output")
+                .arg(
+                    Arg::new("shell")
+                        .required(true)
+                        .value_name("SHELL")
+                        .value_parser(clap::value_parser!(Page))
+                        .help("The shell, or man for the manual page."),
+                ),
+        )
 }
 
 fn argument(spec: &'static OptionSpec) -> Arg {
@@ -218,9 +282,14 @@ fn value(spec: &'static OptionSpec, argument: Arg, metavar: &'static str) -> Arg
 fn texts<'m>(spec: &OptionSpec, matches: &'m ArgMatches, below: Option<&'m ArgMatches>) -> Vec<&'m str> {
     let both = std::iter::once(matches).chain(below);
     if spec.takes == Takes::Flag {
-        return both.filter(|matches| matches.get_flag(spec.name)).map(|_| "true").collect();
+        // A subcommand may not have it.
+        let given = |matches: &&ArgMatches| matches!(matches.try_get_one::<bool>(spec.name), Ok(Some(true)));
+        return both.filter(given).map(|_| "true").collect();
     }
-    both.filter_map(|matches| matches.get_many::<String>(spec.name)).flatten().map(String::as_str).collect()
+    both.filter_map(|matches| matches.try_get_many::<String>(spec.name).ok().flatten())
+        .flatten()
+        .map(String::as_str)
+        .collect()
 }
 
 #[cfg(test)]

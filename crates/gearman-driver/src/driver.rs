@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gearman_driver_core::config::{Config, ConfigError, Layer, Origin, RuntimeAttributes, Sourced};
 use gearman_driver_core::duration;
-use gearman_driver_core::order::Order;
 use gearman_driver_front::Handle;
+use gearman_driver_front::console::Commands;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
 use gearman_driver_worker::JobSpec;
 use gearman_driver_worker::host::Program;
@@ -18,8 +18,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{self, Action, Invocation};
+use crate::console_command::{Adapter, ConsoleCommand};
+use crate::handle::{DriverHandle, End};
 use crate::report::{self, Style};
 use crate::roles::take_role;
+use crate::{completions, launch, status};
 
 /// Runs a farm of workers, as Gearman::Driver: it loads them in a host process, forks worker processes from that, watches
 /// the job servers' queues, starts and stops processes to match, restarts what dies, and is steered through a console.
@@ -44,13 +47,16 @@ use crate::roles::take_role;
 /// # Precedence
 /// Command line (with [`Driver::from_args`]), environment (`GEARMAN_DRIVER_SERVER`, ..), config files (later wins),
 /// what is set here, default.
-#[must_use = "a driver does nothing until `run()`"]
+#[must_use = "a driver does nothing until `run()` or `start()`"]
 pub struct Driver {
     builder: Layer,
     with_args: bool,
     wanted: Option<Wanted>,
     added: Vec<JobSpec>,
     unknown_job: Option<UnknownJobCallback>,
+    commands: Commands,
+    /// Told when the driver has ended.
+    pub(crate) end: Arc<End>,
     /// The first thing that was set and is none; told by `run()`.
     mistake: Option<Mistake>,
 }
@@ -60,7 +66,7 @@ type Wanted = Box<dyn Fn(&str) -> bool>;
 /// A map of maps, as worker options are.
 type Maps = Vec<(String, serde_json::Map<String, Value>)>;
 
-enum Mistake {
+pub(crate) enum Mistake {
     Config(Box<ConfigError>),
     Text(String),
 }
@@ -74,6 +80,8 @@ impl Driver {
             wanted: None,
             added: Vec::new(),
             unknown_job: None,
+            commands: Commands::new(),
+            end: Arc::default(),
             mistake: None,
         }
     }
@@ -129,6 +137,7 @@ impl Driver {
     }
 
     /// The module paths under which workers are looked for.
+    #[doc(alias = "load_namespaces")]
     pub fn namespaces<S: Into<String>>(self, namespaces: impl IntoIterator<Item = S>) -> Self {
         self.set_list("namespaces", &namespaces.into_iter().map(Into::into).collect::<Vec<_>>())
     }
@@ -199,23 +208,73 @@ impl Driver {
         self
     }
 
-    /// Whether to detach. Not there yet: `run()` fails if it is set.
+    /// Whether to detach: the process that was started waits until the driver is ready or has failed, and exits in
+    /// `run()` with 0 or 1; the daemon goes on in a session of its own, in the same directory.
     pub fn daemonize(self, daemonize: bool) -> Self {
-        if daemonize { self.set("daemonize", "true") } else { self }
+        self.set("daemonize", if daemonize { "true" } else { "false" })
+    }
+
+    /// Where the driver writes its PID; locked while it runs, removed at its end. Default: nowhere.
+    pub fn pidfile(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match path.to_str() {
+            Some(path) => self.set("pidfile", path),
+            None => self.mistake(Mistake::Text(format!("pidfile {} is no UTF-8: choose another name", path.display()))),
+        }
+    }
+
+    /// The driver's name, where several run on one host: shown in process titles, in `status --json` and in a log of
+    /// JSON. 1 to 32 letters, digits, `_`, `-`, `.`.
+    pub fn name(self, name: impl AsRef<str>) -> Self {
+        self.set("name", name.as_ref())
     }
 
     /// Adds a job without macros. Its worker is built here, so in the supervisor too (and dropped there at once).
+    ///
+    /// ```
+    /// use gearman_driver::prelude::*;
+    ///
+    /// struct Reverse;
+    /// impl Worker for Reverse {}
+    ///
+    /// let driver = Driver::builder().add_job(JobSpec {
+    ///     name: "reverse".into(),
+    ///     min_processes: 1,
+    ///     max_processes: 5,
+    ///     worker: Box::new(Reverse),
+    ///     methods: vec![Method {
+    ///         name: "reverse".into(),
+    ///         body: Box::new(|_worker, _job, workload| Ok(workload.iter().rev().copied().collect())),
+    ///         decode: None,
+    ///         encode: None,
+    ///     }],
+    /// });
+    /// ```
     pub fn add_job(mut self, job: JobSpec) -> Self {
         self.added.push(job);
         self
     }
 
     /// Called at each look while jobs wait for a function that no job of this driver has. It runs in the supervisor, off
-    /// its event loop; a panic in it is caught and logged.
+    /// its event loop, so it may block; for the same function it is not called again before it has come back. A panic in
+    /// it is caught and logged. It may start programs and wait for them; what it leaves running is reaped by the driver.
+    ///
+    /// It may submit jobs (with a client of its own), change bounds, and shut the driver down:
+    ///
+    /// ```
+    /// # let driver = gearman_driver::Driver::builder();
+    /// driver.unknown_job_callback(|driver, status| {
+    ///     eprintln!("{} jobs wait for {}, which nobody knows", status.queue, status.name);
+    ///     if let Some(job) = driver.job("my_app::workers::Cleaner::clean") {
+    ///         let _ = job.set_processes(1, 4);
+    ///     }
+    /// });
+    /// ```
     pub fn unknown_job_callback(
         mut self,
         callback: impl Fn(&DriverHandle, &FunctionStatus) + Send + Sync + 'static,
     ) -> Self {
+        let end = Arc::clone(&self.end);
         self.unknown_job = Some(Arc::new(move |handle: &Handle, unknown: &UnknownJob| {
             let status = &unknown.status;
             let status = FunctionStatus {
@@ -225,9 +284,20 @@ impl Driver {
                 free: status.free(),
                 running: status.running,
             };
-            callback(&DriverHandle { handle: handle.clone() }, &status);
+            callback(&DriverHandle::new(handle.clone(), Arc::clone(&end)), &status);
         }));
         self
+    }
+
+    /// Adds a command to the console. A name that is taken, or is not one word, is an error at the start.
+    pub fn console_command(mut self, command: impl ConsoleCommand) -> Self {
+        match self.commands.clone().with(Arc::new(Adapter::new(command, Arc::clone(&self.end)))) {
+            Ok(commands) => {
+                self.commands = commands;
+                self
+            }
+            Err(error) => self.mistake(Mistake::Text(format!("console_command: {error}"))),
+        }
     }
 
     /// Runs the driver until it is shut down. Exit codes: 0 after a clean shutdown, 1 after a failure (said in one line on
@@ -246,6 +316,50 @@ impl Driver {
     }
 
     fn run_role(mut self, name: &str) -> Result<u8, String> {
+        self.take_role(name)?;
+        let invocation = match self.invocation() {
+            Ok(invocation) => invocation,
+            Err(error) => {
+                // Help and version go to standard output, usage errors to standard error.
+                let _ = error.print();
+                return Ok(u8::try_from(error.exit_code()).unwrap_or(2));
+            }
+        };
+        if let Action::NotYet(subcommand) = invocation.action {
+            say(&format!(
+                "{name}: `{subcommand}`: not yet: a later release has this subcommand; `{name} --help` shows what is there"
+            ));
+            return Ok(2);
+        }
+        if let Action::Completions(page) = invocation.action {
+            return completions::write(page, name).map(|()| 0).map_err(|error| error.to_string());
+        }
+        let config = match self.config(invocation.layer) {
+            Ok(config) => config,
+            Err(Mistake::Config(error)) => {
+                say(report::render(name, &error, Style::for_stderr()).trim_end());
+                return Ok(1);
+            }
+            Err(Mistake::Text(text)) => return Err(text),
+        };
+        if let Action::Status(request) = &invocation.action {
+            let mut complain = |text: &str| say(&format!("{name}: {text}"));
+            return Ok(status::run(request, &config, &mut std::io::stdout(), &mut complain));
+        }
+        let end = Arc::clone(&self.end);
+        let setup = self.setup(config)?;
+        match invocation.action {
+            Action::Check => check(setup),
+            _ => {
+                let result = launch::run(name, setup);
+                end.come(result.clone().map(drop));
+                result
+            }
+        }
+    }
+
+    /// Returns where this process is the supervisor; else serves, and ends the process.
+    pub(crate) fn take_role(&mut self, name: &str) -> Result<(), String> {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
@@ -256,51 +370,34 @@ impl Driver {
             // Not through main's return: what a program does after run() is the supervisor's business alone.
             std::process::exit(code);
         }
-        self.supervise(name)
+        Ok(())
     }
 
-    fn supervise(self, name: &str) -> Result<u8, String> {
-        let invocation = if self.with_args {
-            match args::parse(std::env::args_os()) {
-                Ok(invocation) => invocation,
-                Err(error) => {
-                    // Help and version go to standard output, usage errors to standard error.
-                    let _ = error.print();
-                    return Ok(u8::try_from(error.exit_code()).unwrap_or(2));
-                }
-            }
+    /// What the command line asks for, where it counts.
+    pub(crate) fn invocation(&self) -> Result<Invocation, clap::Error> {
+        if self.with_args {
+            args::parse(std::env::args_os())
         } else {
-            Invocation { action: Action::Run, layer: Layer::new() }
-        };
-        if let Action::NotYet(subcommand) = invocation.action {
-            say(&format!(
-                "{name}: `{subcommand}`: not yet: a later release has this subcommand; `{name} --help` shows what is there"
-            ));
-            return Ok(2);
+            Ok(Invocation { action: Action::Run, layer: Layer::new() })
         }
-        let config = match self.config(invocation.layer) {
-            Ok(config) => config,
-            Err(Mistake::Config(error)) => {
-                say(report::render(name, &error, Style::for_stderr()).trim_end());
-                return Ok(1);
-            }
-            Err(Mistake::Text(text)) => return Err(text),
-        };
+    }
+
+    /// What the supervisor needs to know.
+    pub(crate) fn setup(self, config: Config) -> Result<Setup, String> {
         let servers = ServerList::parse(&config.server.value)
             .map_err(|error| format!("`server`: {error}, {}", config.server.origin))?;
-        let setup = Setup {
+        Ok(Setup {
             config,
             servers,
             host: HostCommand { arguments: std::env::args_os().collect() },
             unknown_job: self.unknown_job,
-        };
-        match invocation.action {
-            Action::Check => check(setup),
-            _ => gearman_driver_supervisor::run(setup).map_err(|error| error.to_string()),
-        }
+            commands: self.commands,
+            ready: None,
+            embedded: false,
+        })
     }
 
-    fn config(&self, command_line: Layer) -> Result<Config, Mistake> {
+    pub(crate) fn config(&self, command_line: Layer) -> Result<Config, Mistake> {
         match &self.mistake {
             Some(Mistake::Config(error)) => return Err(Mistake::Config(error.clone())),
             Some(Mistake::Text(text)) => return Err(Mistake::Text(text.clone())),
@@ -352,20 +449,6 @@ fn check(setup: Setup) -> Result<u8, String> {
     // A closed pipe (`| head`) is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(0)
-}
-
-/// A handle on the running driver, for callbacks. Cheap to clone; may be kept and used from any thread.
-#[derive(Clone)]
-pub struct DriverHandle {
-    handle: Handle,
-}
-
-impl DriverHandle {
-    /// Asks the driver to shut down, as the console's `shutdown` and the first TERM: it stops starting, lets every process
-    /// finish its job, and exits. Returns at once.
-    pub fn shutdown(&self) {
-        self.handle.order_and_forget(Order::Shutdown);
-    }
 }
 
 /// What the job servers say of one function, added up, as `unknown_job_callback` of Gearman::Driver gets it.
@@ -431,18 +514,13 @@ fn map(value: Value) -> Result<serde_json::Map<String, Value>, Value> {
     }
 }
 
-fn program_name() -> String {
+pub(crate) fn program_name() -> String {
     args::program_name(std::env::args_os().next().as_ref())
 }
 
 /// Says something on standard error; if that is closed, there is nobody to hear it.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-#[allow(dead_code, reason = "asserts at compile time what DESIGN promises")]
-fn handles_can_be_shared(handle: DriverHandle) -> impl Clone + Send + Sync {
-    handle
 }
 
 #[cfg(test)]

@@ -52,21 +52,34 @@
 //! - [`WorkerOptions`]: options and shared layers for `new`.
 //! - [`TestWorker`]: jobs in unit tests, without a job server.
 //! - [`JobSpec`]: jobs without macros.
+//! - [`Driver::start`]: a driver inside a program that goes on. [`DriverHandle`] and [`JobRef`]: the running driver, for
+//!   such a program, for [`Driver::unknown_job_callback`], and for a [`ConsoleCommand`].
 //!
 //! The guide, the host protocol and what keeps forking safe are in the repository's `docs/`.
 
 mod args;
+mod completions;
+mod console_command;
+mod daemon;
 mod driver;
+mod embed;
+mod handle;
+mod identity;
+mod launch;
+mod pidfile;
 pub mod prelude;
 mod report;
 mod roles;
+mod status;
 
-pub use driver::{Driver, DriverHandle, FunctionStatus};
+pub use console_command::ConsoleCommand;
+pub use driver::{Driver, FunctionStatus};
 pub use gearman_driver_macros::{job, worker};
 pub use gearman_driver_worker::{
     Error, Job, JobAttributes, JobClient, JobError, JobSpec, Json, LoadError, Method, Sent, TestWorker, Worker,
     WorkerOptions,
 };
+pub use handle::{DriverError, DriverHandle, JobRef};
 
 /// What the code that `#[worker]` writes refers to. No part of the public interface: it changes with the macro.
 #[doc(hidden)]

@@ -26,8 +26,9 @@ fn take(value: &OsString, program: Program<'_>) -> Result<i32, String> {
             return Ok(refuse(
                 inherited,
                 &format!(
-                    "{error} when run() is called: it runs in the host too, which forks the worker processes. \
-                 Start threads and runtimes in `process_start`, which runs in each worker process after the fork"
+                    "{error} when run() or start() is called: main up to there runs in the host too, which forks the \
+                     worker processes. Start threads and runtimes in `process_start`, which runs in each worker process \
+                     after the fork"
                 ),
             ));
         }

@@ -12,6 +12,12 @@ mod workers {
     #[worker]
     impl Echo {
         fn new(_options: &WorkerOptions) -> Self {
+            // For tests of a start that takes long: until a file is there.
+            if let Some(gate) = std::env::var_os("FARM_SLOW_START") {
+                while !std::path::Path::new(&gate).exists() {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+            }
             Self
         }
 

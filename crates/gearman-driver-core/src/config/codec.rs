@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::layout::Layout;
 use crate::level::Level;
+use crate::log_entry::LogFormat;
 use crate::scaling::{self, Policy};
-use crate::{duration, suggest};
+use crate::{duration, suggest, words};
 
 use super::node::{Node, Value};
 use super::{ConfigError, Place};
@@ -148,6 +149,18 @@ text_codec!(
     ConsoleHost -> String, "a host name or address", console_host
 );
 text_codec!(
+    /// How the log is written.
+    Format -> LogFormat, "`layout` or `json`", log_format
+);
+text_codec!(
+    /// A text that is not empty: the name of a user or a group, which the system knows or does not.
+    Text -> String, "a text", owned
+);
+text_codec!(
+    /// The driver's name: short, and fit for process titles and file names.
+    DriverName -> String, "a name", driver_name
+);
+text_codec!(
     /// A scaling policy.
     ScalingPolicy -> &'static dyn Policy, "a scaling policy", policy
 );
@@ -202,6 +215,57 @@ impl Codec for Paths {
 
     fn from_node(node: &Node) -> Result<Vec<PathBuf>, ValueError> {
         Names::from_node(node).map(|names| names.into_iter().map(PathBuf::from).collect())
+    }
+}
+
+/// A flag: given or not, or on or off in words.
+pub(super) struct Switch;
+
+impl Codec for Switch {
+    type Value = bool;
+
+    fn from_texts(texts: &[&str]) -> Result<bool, ValueError> {
+        match last(texts)? {
+            "true" | "1" | "on" | "yes" => Ok(true),
+            "false" | "0" | "off" | "no" | "" => Ok(false),
+            text => Err(ValueError::invalid(format!("`{text}` is neither on nor off: write true or false"))),
+        }
+    }
+
+    fn from_node(node: &Node) -> Result<bool, ValueError> {
+        match node.value {
+            // The original's YAML files, being Perl's, write 1 and 0.
+            Value::Bool(value) => Ok(value),
+            Value::Integer(number @ (0 | 1)) => Ok(number == 1),
+            _ => wrong_type("true or false", node),
+        }
+    }
+}
+
+/// A command with its arguments: a text that is split into words, or in files a list of words.
+pub(super) struct CommandLine;
+
+impl Codec for CommandLine {
+    type Value = Vec<String>;
+
+    fn from_texts(texts: &[&str]) -> Result<Vec<String>, ValueError> {
+        let words = words::split(last(texts)?).map_err(|error| ValueError::invalid(error.to_string()))?;
+        program_first(words)
+    }
+
+    fn from_node(node: &Node) -> Result<Vec<String>, ValueError> {
+        const EXPECTED: &str = "a command, as a text or as a list of words";
+        let Value::List(items) = &node.value else {
+            return Self::from_texts(&[text(node, EXPECTED)?]);
+        };
+        program_first(self::texts(items, EXPECTED)?.into_iter().map(str::to_owned).collect())
+    }
+}
+
+fn program_first(words: Vec<String>) -> Result<Vec<String>, ValueError> {
+    match words.first() {
+        Some(program) if !program.is_empty() => Ok(words),
+        _ => Err(ValueError::invalid("no command is given")),
     }
 }
 
@@ -277,6 +341,31 @@ fn path(text: &str) -> Result<PathBuf, ValueError> {
 
 fn servers(text: &str) -> Result<String, ValueError> {
     non_empty(text).map(str::to_owned)
+}
+
+fn owned(text: &str) -> Result<String, ValueError> {
+    non_empty(text).map(str::to_owned)
+}
+
+fn driver_name(text: &str) -> Result<String, ValueError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if text.is_empty() || text.len() > 32 || !text.chars().all(fits) {
+        return Err(ValueError::invalid(format!(
+            "`{text}` is no driver's name: 1 to 32 letters, digits and `_`, `-`, `.` are"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+fn log_format(text: &str) -> Result<LogFormat, ValueError> {
+    match text {
+        "layout" => Ok(LogFormat::Layout),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(ValueError::Invalid {
+            reason: format!("`{text}` is no log format: `layout` or `json` is"),
+            help: suggest::did_you_mean(text, ["layout", "json"]),
+        }),
+    }
 }
 
 fn level(text: &str) -> Result<Level, ValueError> {

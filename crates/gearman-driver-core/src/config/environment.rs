@@ -58,7 +58,7 @@ impl Layer {
         };
         match spec.takes {
             // Given as off, a flag is no wish for what is not there yet.
-            Takes::Flag if matches!(value, "" | "0" | "false" | "off" | "no") => Ok(()),
+            Takes::Flag if !spec.is_ready() && matches!(value, "" | "0" | "false" | "off" | "no") => Ok(()),
             Takes::List(_) if value.trim().is_empty() => self.set_list(spec.name, &[], origin),
             Takes::List(_) => {
                 let values: Vec<&str> = value.split(',').map(str::trim).collect();

@@ -2,13 +2,15 @@
 //! line and the documentation follow from it.
 
 use super::codec::{
-    Codec, ConsoleHost, File, LayoutPattern, LevelName, Names, Paths, Port, ScalingPolicy, Seconds, Servers, ValueError,
+    Codec, CommandLine, ConsoleHost, DriverName, File, Format, LayoutPattern, LevelName, Names, Paths, Port,
+    ScalingPolicy, Seconds, Servers, Switch, Text, ValueError,
 };
 use super::layer::{JobOverrides, WorkerOptions};
 use super::node::Node;
 use super::{Origin, Sourced};
 use crate::layout::Layout;
 use crate::level::Level;
+use crate::log_entry::LogFormat;
 use crate::scaling::Policy;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -164,26 +166,33 @@ options! {
             "How a line of the log looks: a pattern layout of Log::Log4perl.";
         loglevel: Level = LevelName, Value("LEVEL"), Some("INFO"), true,
             "What is logged: TRACE, DEBUG, INFO, WARN, ERROR, FATAL and above, or OFF.";
+        log_format: LogFormat = Format, Value("FORMAT"), Some("layout"), true,
+            "How the log is written: layout, or json for an object a line.";
         configfile: Vec<PathBuf> = Paths, List("FILE"), None, false,
             "A TOML or YAML file with these options as keys. Repeatable, later ones win.";
         shutdown_timeout: Duration = Seconds, Value("DURATION"), Some("25s"), true,
             "How long running jobs may take to finish at a shutdown before they are killed.";
         scaling: &'static dyn Policy = ScalingPolicy, Value("POLICY"), Some("classic"), true,
             "How the number of processes follows the queue: classic.";
+        daemonize: bool = Switch, Flag, None, true,
+            "Detach from the terminal; returns when the driver is ready or has failed.";
+        pidfile: PathBuf = File, Value("FILE"), None, true,
+            "Where the driver writes its process id; locked while it runs.";
+        user: String = Text, Value("USER"), None, true,
+            "The user to run as, by name or number; only root can choose.";
+        group: String = Text, Value("GROUP"), None, true,
+            "The group to run as, by name or number; the user's own by default.";
+        name: String = DriverName, Value("NAME"), None, true,
+            "The driver's name, where several run on one host; shown in process titles.";
+        unknown_job_command: Vec<String> = CommandLine, Value("COMMAND"), None, true,
+            "What to run when jobs wait for a function that no job here has.";
     }
     not_yet {
-        daemonize: Flag, None, "Detach from the terminal once the driver is ready.";
         console_socket: Value("PATH"), None, "A Unix socket for the console, for this user alone.";
         console_token_file: Value("FILE"), None, "The tokens that the console asks for.";
         http: Value("ADDR"), None, "The address of the dashboard, metrics and API.";
-        name: Value("NAME"), None, "The driver's name, where several run on one host.";
-        pidfile: Value("FILE"), None, "Where the driver writes its process id.";
-        user: Value("USER"), None, "The user to run as.";
-        group: Value("GROUP"), None, "The group to run as.";
-        log_format: Value("FORMAT"), Some("layout"), "How the log is written: layout or json.";
         wakeups: Value("on|off"), None, "Be woken by the job servers when a job waits.";
         embedded_server: Flag, None, "Run a job server inside, for trying things out.";
-        unknown_job_command: Value("COMMAND"), None, "What to run when a function without a job has a queue.";
         tls_ca: Value("FILE"), None, "Certificates of authorities that vouch for job servers.";
         tls_cert: Value("FILE"), None, "The certificate to show to job servers.";
         tls_key: Value("FILE"), None, "The key of that certificate.";

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{ConfigError, Layer, Origin, Sourced};
 use crate::layout::Layout;
 use crate::level::Level;
+use crate::log_entry::LogFormat;
 use crate::scaling::Policy;
 
 /// What the driver runs with: every option has its value, and each value is valid by itself.
@@ -36,6 +37,20 @@ pub struct Config {
     pub loglayout: Layout,
     /// The least important level that is logged.
     pub loglevel: Level,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// Whether the driver detaches.
+    pub daemonize: bool,
+    /// Where the driver writes its PID.
+    pub pidfile: Option<PathBuf>,
+    /// The user to run as, by name or number.
+    pub user: Option<String>,
+    /// The group to run as, by name or number.
+    pub group: Option<String>,
+    /// The driver's name.
+    pub name: Option<String>,
+    /// Program and arguments to run when jobs wait for a function that no job has; empty: none.
+    pub unknown_job_command: Vec<String>,
     /// How long running jobs may take at a shutdown before their processes are killed.
     pub shutdown_timeout: Duration,
     /// How the number of processes follows the queue.
@@ -98,6 +113,13 @@ impl Layer {
             logfile: known(self.logfile).value,
             loglayout: known(self.loglayout).value,
             loglevel: known(self.loglevel).value,
+            log_format: known(self.log_format).value,
+            daemonize: optional(self.daemonize).unwrap_or_default(),
+            pidfile: optional(self.pidfile),
+            user: optional(self.user),
+            group: optional(self.group),
+            name: optional(self.name),
+            unknown_job_command: listed(self.unknown_job_command),
             shutdown_timeout: known(self.shutdown_timeout).value,
             scaling: known(self.scaling).value,
             worker_options,
@@ -133,7 +155,11 @@ impl Config {
 }
 
 fn known<T>(sourced: Option<Sourced<T>>) -> Sourced<T> {
-    sourced.expect("every option but the lists has a default: a test resolves them")
+    sourced.expect("it is asked of options that have a default: a test resolves them")
+}
+
+fn optional<T>(sourced: Option<Sourced<T>>) -> Option<T> {
+    sourced.map(|sourced| sourced.value)
 }
 
 fn listed<T>(sourced: Option<Sourced<Vec<T>>>) -> Vec<T> {

@@ -72,9 +72,6 @@ fn the_registry_is_consistent() {
         if let (Some(default), true) = (spec.default, spec.is_ready()) {
             spec.check(default).unwrap();
         }
-        if matches!(spec.takes, Takes::Value(_)) && spec.is_ready() {
-            assert!(spec.default.is_some(), "{} needs a default", spec.name);
-        }
     }
 }
 
@@ -108,9 +105,62 @@ fn an_option_that_is_not_ready_is_refused_everywhere() {
 
 #[test]
 fn a_flag_that_is_off_asks_for_nothing() {
-    assert_eq!(yaml("daemonize: 0"), Layer::new());
-    assert_eq!(toml("daemonize = false"), Layer::new());
-    assert_eq!(environment(&[("GEARMAN_DRIVER_DAEMONIZE", "0")]), Ok(Layer::new()));
+    assert_eq!(yaml("embedded_server: 0"), Layer::new());
+    assert_eq!(toml("embedded_server = false"), Layer::new());
+    assert_eq!(environment(&[("GEARMAN_DRIVER_EMBEDDED_SERVER", "0")]), Ok(Layer::new()));
+}
+
+#[test]
+fn a_flag_that_is_off_wins_over_one_that_is_on_further_down() {
+    let on = || toml("daemonize = true");
+    for off in
+        [yaml("daemonize: 0"), toml("daemonize = false"), environment(&[("GEARMAN_DRIVER_DAEMONIZE", "")]).unwrap()]
+    {
+        assert!(!Layer::merge([off, on()]).unwrap().daemonize);
+    }
+    for on in [on(), yaml("daemonize: 1"), environment(&[("GEARMAN_DRIVER_DAEMONIZE", "yes")]).unwrap()] {
+        assert!(Layer::merge([on]).unwrap().daemonize);
+    }
+    insta::assert_snapshot!(refused("a.toml", "daemonize = \"perhaps\""), @r#"
+    `daemonize` must be true or false, not the text "perhaps", at a.toml:1
+    marked: "perhaps"
+    "#);
+    insta::assert_snapshot!(environment(&[("GEARMAN_DRIVER_DAEMONIZE", "2")]).unwrap_err(), @"`daemonize`: `2` is neither on nor off: write true or false, from GEARMAN_DRIVER_DAEMONIZE");
+}
+
+#[test]
+fn options_of_the_process_have_no_default_and_are_read_everywhere() {
+    let config = Layer::merge([]).unwrap();
+    assert_eq!((config.pidfile, config.user, config.group, config.name), (None, None, None, None));
+    assert!(config.unknown_job_command.is_empty());
+    let config = Layer::merge([toml(
+        "pidfile = '/run/d.pid'\nuser = 'www'\ngroup = 'adm'\nname = 'blue-1'\nlog_format = 'json'\n\
+         unknown_job_command = ['./notify', 'a b']",
+    )])
+    .unwrap();
+    assert_eq!(config.pidfile.as_deref(), Some(Path::new("/run/d.pid")));
+    assert_eq!(config.name.as_deref(), Some("blue-1"));
+    assert_eq!(config.log_format, crate::log_entry::LogFormat::Json);
+    assert_eq!(config.unknown_job_command, ["./notify", "a b"]);
+    let command = set("unknown_job_command", "./notify 'a b' c", Origin::CommandLine);
+    assert_eq!(Layer::merge([command]).unwrap().unknown_job_command, ["./notify", "a b", "c"]);
+    insta::assert_snapshot!(refused("a.toml", "name = 'a b'"), @"
+    `name`: `a b` is no driver's name: 1 to 32 letters, digits and `_`, `-`, `.` are, at a.toml:1
+    marked: 'a b'
+    ");
+    insta::assert_snapshot!(refused("a.toml", "log_format = 'jsn'"), @"
+    `log_format`: `jsn` is no log format: `layout` or `json` is, at a.toml:1
+    help: did you mean `json`?
+    marked: 'jsn'
+    ");
+    insta::assert_snapshot!(refused("a.toml", "unknown_job_command = \"sh -c 'x\""), @r#"
+    `unknown_job_command`: the quote ' is not closed, at a.toml:1
+    marked: "sh -c 'x"
+    "#);
+    insta::assert_snapshot!(refused("a.toml", "unknown_job_command = []"), @"
+    `unknown_job_command`: no command is given, at a.toml:1
+    marked: []
+    ");
 }
 
 #[test]

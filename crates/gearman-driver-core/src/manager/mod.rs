@@ -121,15 +121,18 @@ impl Manager {
         self.hosts.next_deadline().into_iter().chain(jobs).min()
     }
 
-    /// Everything that console and dashboard show. The shell adds the job servers' health.
+    /// Everything that console and dashboard show. The shell adds what it alone knows.
     pub fn snapshot(&self, now: Time) -> Snapshot {
         Snapshot {
             at: now,
             version: self.settings.version.clone(),
+            name: None,
+            pid: None,
             shutting_down: self.phase != Phase::Running,
             generation: self.hosts.generation,
-            servers: Vec::new(),
+            max_idle_time: self.settings.max_idle_time,
             jobs: self.jobs.values().map(Job::snapshot).collect(),
+            ..Snapshot::default()
         }
     }
 

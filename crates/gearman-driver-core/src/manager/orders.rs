@@ -1,5 +1,6 @@
 //! Operators' orders: checked whole before anything is touched, answered exactly once.
 
+use super::job::Job;
 use super::{Effect, Manager, Phase};
 use crate::limits::{Bound, Limits, LimitsError};
 use crate::order::{JobSelection, Order, OrderError, OrderId};
@@ -55,6 +56,12 @@ impl Manager {
                 self.stop_all(&processes, now, out);
                 Ok(())
             }
+            Order::AddProcess { job } => self.change_target(&job, now, out, Job::want_one_more),
+            Order::RemoveProcess { job } => self.change_target(&job, now, out, Job::want_one_less),
+            Order::SetMaxIdleTime(time) => {
+                self.settings.max_idle_time = time;
+                Ok(())
+            }
             // Answered before it takes effect, so `order` has dealt with it.
             Order::Shutdown => Ok(()),
         }
@@ -67,17 +74,35 @@ impl Manager {
         out: &mut Vec<Effect>,
         limits: impl FnOnce(Limits) -> Result<Limits, OrderError>,
     ) -> Result<(), OrderError> {
-        let job = self
-            .jobs
-            .get_mut(name)
-            .filter(|job| !job.is_retired())
-            .ok_or_else(|| OrderError::UnknownJob(name.to_owned()))?;
+        let job = self.declared_job(name)?;
         let limits = limits(job.limits())?;
         job.set_limits(limits);
         if self.phase == Phase::Running {
             self.balance(name, now, out);
         }
         Ok(())
+    }
+
+    fn change_target(
+        &mut self,
+        name: &str,
+        now: Time,
+        out: &mut Vec<Effect>,
+        change: fn(&mut Job) -> Result<(), OrderError>,
+    ) -> Result<(), OrderError> {
+        let ending = self.phase != Phase::Running;
+        let job = self.declared_job(name)?;
+        if ending {
+            return Err(OrderError::ShuttingDown);
+        }
+        change(job)?;
+        self.balance(name, now, out);
+        Ok(())
+    }
+
+    fn declared_job(&mut self, name: &str) -> Result<&mut Job, OrderError> {
+        let job = self.jobs.get_mut(name).filter(|job| !job.is_retired());
+        job.ok_or_else(|| OrderError::UnknownJob(name.to_owned()))
     }
 
     fn processes_where(&self, wanted: impl Fn(&str, Option<u32>) -> bool) -> Vec<ProcessId> {

@@ -23,7 +23,7 @@ mod text;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 
-pub use commands::{Action, Call, Command, CommandError, Commands, NameTaken};
+pub use commands::{Action, Call, Command, CommandError, Commands, NameError, Task};
 pub use server::{MAX_CONNECTIONS, serve};
 pub use session::session;
 

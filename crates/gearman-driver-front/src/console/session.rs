@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::line::{Lines, TooLong};
-use super::{Action, CommandError, Commands, answer};
+use super::{Action, CommandError, Commands, Task, answer, text};
 use crate::{DriverGone, Handle};
 
 /// A client that has taken nothing for so long is given up.
@@ -93,12 +93,29 @@ async fn respond(line: &str, handle: &Handle, commands: &Commands) -> Result<(Ve
             return Ok((answer::lines(lines.iter().map(String::as_str)), Next::Read));
         }
         Ok(Action::Close) => return Ok((Vec::new(), Next::Close)),
+        Ok(Action::Run(task)) => return Ok((run(task, line, handle).await, Next::Read)),
         Ok(Action::Order(order)) => (order, Next::Read),
         Ok(Action::LastOrder(order)) => (order, Next::Close),
     };
     match handle.order(order).await? {
         Ok(()) => Ok((answer::ok(), after)),
         Err(error) => Ok((answer::error(&error.into()), Next::Read)),
+    }
+}
+
+/// Runs a command of a program's own, off the event loop: it may block, and may wait for the event loop.
+async fn run(task: Task, line: &str, handle: &Handle) -> Vec<u8> {
+    let handle = handle.clone();
+    match tokio::task::spawn_blocking(move || task.run(&handle)).await {
+        Ok(Ok(lines)) => {
+            let lines: Vec<String> = lines.iter().map(|line| text::whole_line(line)).collect();
+            answer::lines(lines.iter().map(String::as_str))
+        }
+        Ok(Err(error)) => answer::lines([text::whole_line(&format!("ERR {error}")).as_str()]),
+        Err(_) => {
+            let name = line.split_ascii_whitespace().next().unwrap_or_default().to_owned();
+            answer::error(&CommandError::Panicked(name))
+        }
     }
 }
 
@@ -137,7 +154,7 @@ where
 }
 
 /// Whether a browser (or a script in one) talks to us: no command begins like that.
-fn looks_like_http(line: &str) -> bool {
+pub(super) fn looks_like_http(line: &str) -> bool {
     const METHODS: [&str; 10] = ["GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI"];
     let method = line.split(' ').next().unwrap_or_default();
     METHODS.contains(&method) || line.contains(" HTTP/")

@@ -7,21 +7,29 @@ pub(super) const MAX_TEXT: usize = 512;
 /// white space at the end dropped, and at the most [`MAX_TEXT`] bytes, never a part of a character.
 pub(super) fn one_line(text: &str) -> String {
     let mut line = String::new();
-    for c in text.trim_end().chars() {
-        let escaped = match c {
-            '\n' => "\\n".to_owned(),
-            '\r' => "\\r".to_owned(),
-            '\t' => "\\t".to_owned(),
-            c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
-            c if c.is_control() || reorders(c) => c.escape_unicode().to_string(),
-            c => c.to_string(),
-        };
+    for escaped in text.trim_end().chars().map(escape) {
         if line.len() + escaped.len() > MAX_TEXT {
             break;
         }
         line.push_str(&escaped);
     }
     line
+}
+
+/// The text on one line, all of it: for what a program's own command answers.
+pub(super) fn whole_line(text: &str) -> String {
+    text.chars().map(escape).collect()
+}
+
+fn escape(c: char) -> String {
+    match c {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
+        c if c.is_control() || reorders(c) => c.escape_unicode().to_string(),
+        c => c.to_string(),
+    }
 }
 
 /// Line and paragraph separators, and the marks that change the direction of text.
@@ -56,6 +64,7 @@ mod tests {
             let line = one_line(&text);
             prop_assert!(line.len() <= MAX_TEXT);
             prop_assert!(!line.chars().any(char::is_control));
+            prop_assert!(!whole_line(&text).chars().any(char::is_control));
         }
     }
 }

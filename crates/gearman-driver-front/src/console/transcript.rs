@@ -196,6 +196,11 @@ impl Samples {
     fn replace(&mut self, text: &str) -> String {
         let mut replaced = String::new();
         for line in text.lines() {
+            if line.starts_with('{') {
+                replaced.push_str(&outline(line));
+                replaced.push('\n');
+                continue;
+            }
             let words: Vec<String> = line.split(' ').map(|word| self.word(line, word)).collect();
             replaced.push_str(&words.join(" "));
             replaced.push('\n');
@@ -220,4 +225,32 @@ impl Samples {
         }
         word.to_owned()
     }
+}
+
+/// The keys of an object of JSON, two dots for each value: its numbers are others each time.
+fn outline(json: &str) -> String {
+    let (mut depth, mut quoted, mut escaped) = (0, false, false);
+    let mut keys = Vec::new();
+    let mut text = String::new();
+    for c in json.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => {
+                quoted = !quoted;
+                if quoted {
+                    text.clear();
+                }
+                continue;
+            }
+            '{' | '[' if !quoted => depth += 1,
+            '}' | ']' if !quoted => depth -= 1,
+            ':' if !quoted && depth == 1 => keys.push(format!("\"{text}\":..")),
+            _ => {}
+        }
+        if quoted {
+            text.push(c);
+        }
+    }
+    format!("{{{}}}", keys.join(","))
 }

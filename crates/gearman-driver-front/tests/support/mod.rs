@@ -79,6 +79,7 @@ impl Driver {
             Request::Snapshot { reply } => {
                 let _ = reply.send(Arc::new(self.snapshot()));
             }
+            Request::SetInterval { reply, .. } => drop(reply.send(())),
         }
     }
 
@@ -101,9 +102,14 @@ pub(crate) fn driver(jobs: &[(&str, u32, u32)]) -> Handle {
 
 /// A console on a free port.
 pub(crate) async fn console(handle: Handle) -> SocketAddr {
+    console_with(handle, Commands::new()).await
+}
+
+/// A console with these commands on a free port.
+pub(crate) async fn console_with(handle: Handle, commands: Commands) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, handle, Arc::new(Commands::new())));
+    tokio::spawn(serve(listener, handle, Arc::new(commands)));
     address
 }
 

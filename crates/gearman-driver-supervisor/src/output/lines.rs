@@ -1,6 +1,5 @@
 //! Cuts what a process prints into lines: bounded, whatever comes.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// A longer line is cut here, and marked.
@@ -66,22 +65,6 @@ impl Lines {
     }
 }
 
-/// The line fit for a log that people read on a terminal: control characters are escaped.
-pub(super) fn printable(line: &str) -> Cow<'_, str> {
-    if !line.contains(|c: char| c.is_control() && c != '\t') {
-        return Cow::Borrowed(line);
-    }
-    let mut shown = String::with_capacity(line.len() + 16);
-    for c in line.chars() {
-        if c.is_control() && c != '\t' {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    Cow::Owned(shown)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,11 +94,5 @@ mod tests {
         assert!(read[0].len() < MAX_LINE_BYTES + 100);
         assert!(read[0].ends_with(&format!("x [.. {} more bytes of this line left out]", (10 << 20) - MAX_LINE_BYTES)));
         assert_eq!(read[1], "next");
-    }
-
-    #[test]
-    fn binary_junk_is_shown_escaped() {
-        let read = all(&[b"\x1b[31mred\x07\xff\tx\n"]);
-        assert_eq!(printable(&read[0]), "\\u{1b}[31mred\\u{7}\u{fffd}\tx");
     }
 }

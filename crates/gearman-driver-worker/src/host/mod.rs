@@ -29,7 +29,7 @@ use crate::process::{self, Plan};
 
 /// What the program says about its workers, besides what the supervisor sends.
 pub struct Program<'a> {
-    /// The name that `process_name` hooks get as `original`: the program's name as it was started.
+    /// The program's name as it was started. With the driver's name, where it has one, `process_name` hooks get it as `original`.
     pub name: String,
     /// Which worker types are loaded, by type path.
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
@@ -42,18 +42,29 @@ pub struct Program<'a> {
 /// Runs a host over its end of the host protocol; in a forked worker process, runs that. The exit code of either.
 pub fn serve(socket: OwnedFd, program: Program<'_>) -> i32 {
     let mut channel = Channel::new(socket);
-    let name = program.name.clone();
+    let program_name = program.name.clone();
     match Host::load(&mut channel, program) {
-        Ok(Some(host)) => match host.serve(channel, &name) {
-            Stopped::Host => 0,
-            Stopped::Worker(plan) => process::run(*plan),
-        },
+        Ok(Some(host)) => {
+            let name = shown_name(&program_name, &host.load);
+            match host.serve(channel, &name) {
+                Stopped::Host => 0,
+                Stopped::Worker(plan) => process::run(*plan),
+            }
+        }
         // The supervisor went away before it asked for anything.
         Ok(None) => 0,
         Err(error) => {
             channel.send(&FromHost::Failed { error });
             1
         }
+    }
+}
+
+/// What stands in titles: the program's name, and the driver's, where it was given one.
+fn shown_name(program: &str, load: &Load) -> String {
+    match &load.driver_name {
+        Some(driver) => format!("{program} [{driver}]"),
+        None => program.to_owned(),
     }
 }
 
@@ -101,7 +112,8 @@ impl Host {
                 load_message.protocol
             ));
         }
-        let _ = title::set(&format!("{} [host, generation {}]", program.name, load_message.generation));
+        let shown = shown_name(&program.name, &load_message);
+        let _ = title::set(&format!("{shown} [host, generation {}]", load_message.generation));
         process::logger::install(load_message.loglevel.as_deref());
         let lifeline = Lifeline::open(&load_message.lifeline)
             .map_err(|error| format!("the lifeline {} can't be opened: {error}", load_message.lifeline))?;
@@ -111,7 +123,7 @@ impl Host {
             .open(&load_message.scoreboard)
             .map_err(|error| format!("the scoreboard {} can't be opened: {error}", load_message.scoreboard))?;
 
-        guard::one_thread("before run() was called")?;
+        guard::one_thread("before run() or start() was called")?;
         let before = guard::Sockets::now();
         let bounds = load_message
             .job_runtime_attributes
@@ -139,6 +151,7 @@ impl Host {
         channel.send(&FromHost::Loaded {
             protocol: PROTOCOL_VERSION,
             jobs: loaded.jobs().iter().map(declaration).collect(),
+            workers: loaded.types().iter().map(ToString::to_string).collect(),
             warnings: loaded.warnings().to_vec(),
         });
         Ok(Some(Self { load: load_message, loaded, lifeline, scoreboard, children, workers: BTreeMap::new() }))

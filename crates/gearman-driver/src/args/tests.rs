@@ -104,6 +104,27 @@ fn later_subcommands_answer_not_yet_whatever_follows() {
 }
 
 #[test]
+fn status_takes_what_says_where_the_console_is() {
+    let status = |json, consoles: &[&str]| {
+        let consoles = consoles.iter().map(|&console| console.to_owned()).collect();
+        Action::Status(status::Request { json, consoles })
+    };
+    assert_eq!(parsed("status").action, status(false, &[]));
+    assert_eq!(parsed("status --json --connect a:1 --connect b").action, status(true, &["a:1", "b"]));
+    for args in ["status --console-port 5", "--console_port 5 status"] {
+        assert_eq!(parsed(args).layer.console_port.unwrap().value, 5, "{args}");
+    }
+    assert_eq!(parse_words("status --interval 5").unwrap_err().exit_code(), 2);
+}
+
+#[test]
+fn completions_are_those_of_a_shell_or_the_manual_page() {
+    assert_eq!(parsed("completions bash").action, Action::Completions(Page::Bash));
+    assert_eq!(parsed("completions man").action, Action::Completions(Page::Man));
+    assert_eq!(parse_words("completions").unwrap_err().exit_code(), 2);
+}
+
+#[test]
 fn wrong_usage_is_told_and_has_exit_code_2() {
     insta::assert_snapshot!(refused("--intervall 5"), @"
     error: unexpected argument '--intervall' found
@@ -167,10 +188,29 @@ fn wrong_usage_is_told_and_has_exit_code_2() {
     For more information, try '--help'.
     exit code 2
     ");
-    insta::assert_snapshot!(refused("--daemonize"), @"
-    error: `--daemonize`: not yet: a later release has this flag (detach from the terminal once the driver is ready), on the command line
+    insta::assert_snapshot!(refused("--embedded-server"), @"
+    error: `--embedded-server`: not yet: a later release has this flag (run a job server inside, for trying things out), on the command line
 
     Usage: gearman-driver [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("statu"), @"
+    error: unrecognized subcommand 'statu'
+
+      tip: a similar subcommand exists: 'status'
+
+    Usage: gearman-driver [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(refused("completions tcsh"), @"
+    error: invalid value 'tcsh' for '<SHELL>'
+      [possible values: bash, zsh, fish, elvish, powershell, man]
+
+      tip: a similar value exists: 'zsh'
 
     For more information, try '--help'.
     exit code 2
@@ -212,38 +252,52 @@ fn help_and_version_name_the_program() {
     Usage: gearman-driver [OPTIONS] [COMMAND]
 
     Commands:
-      run    Run the driver (the default)
-      check  Load everything, list the jobs, touch nothing
-      help   Print this message or the help of the given subcommand(s)
+      run          Run the driver (the default)
+      check        Load everything, list the jobs, touch nothing
+      status       Show the jobs of running drivers, as their consoles do
+      completions  Write what a shell completes, or the manual page, to standard output
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --server <HOST[:PORT],..>      Job servers; an IPv6 address stands in brackets. [default:
-                                         localhost:4730]
-          --namespaces <PATH>            A module path: the workers at it and below it are run.
-                                         Repeatable.
-          --lib <DIR>                    Where modules of workers in other languages are looked for.
-                                         Repeatable.
-          --console-port <PORT>          The console's TCP port; 0 turns the console off. [default:
-                                         47300]
-          --console-host <HOST>          The address that the console listens on. [default: 127.0.0.1]
-          --interval <DURATION>          Time between two looks at the queues; 0 turns the observer off.
-                                         [default: 5]
-          --max-idle-time <DURATION>     How long a process above the minimum may stay idle. [default:
-                                         0]
-          --logfile <FILE>               The log, which is appended to; - for standard error. [default:
-                                         gearman_driver.log]
-          --loglayout <PATTERN>          How a line of the log looks: a pattern layout of Log::Log4perl.
-                                         [default: [%d] %p %m%n]
-          --loglevel <LEVEL>             What is logged: TRACE, DEBUG, INFO, WARN, ERROR, FATAL and
-                                         above, or OFF. [default: INFO]
-          --configfile <FILE>            A TOML or YAML file with these options as keys. Repeatable,
-                                         later ones win.
-          --shutdown-timeout <DURATION>  How long running jobs may take to finish at a shutdown before
-                                         they are killed. [default: 25s]
-          --scaling <POLICY>             How the number of processes follows the queue: classic.
-                                         [default: classic]
-      -h, --help                         Print help
-      -V, --version                      Print version
+          --server <HOST[:PORT],..>        Job servers; an IPv6 address stands in brackets. [default:
+                                           localhost:4730]
+          --namespaces <PATH>              A module path: the workers at it and below it are run.
+                                           Repeatable.
+          --lib <DIR>                      Where modules of workers in other languages are looked for.
+                                           Repeatable.
+          --console-port <PORT>            The console's TCP port; 0 turns the console off. [default:
+                                           47300]
+          --console-host <HOST>            The address that the console listens on. [default: 127.0.0.1]
+          --interval <DURATION>            Time between two looks at the queues; 0 turns the observer
+                                           off. [default: 5]
+          --max-idle-time <DURATION>       How long a process above the minimum may stay idle. [default:
+                                           0]
+          --logfile <FILE>                 The log, which is appended to; - for standard error.
+                                           [default: gearman_driver.log]
+          --loglayout <PATTERN>            How a line of the log looks: a pattern layout of
+                                           Log::Log4perl. [default: [%d] %p %m%n]
+          --loglevel <LEVEL>               What is logged: TRACE, DEBUG, INFO, WARN, ERROR, FATAL and
+                                           above, or OFF. [default: INFO]
+          --log-format <FORMAT>            How the log is written: layout, or json for an object a line.
+                                           [default: layout]
+          --configfile <FILE>              A TOML or YAML file with these options as keys. Repeatable,
+                                           later ones win.
+          --shutdown-timeout <DURATION>    How long running jobs may take to finish at a shutdown before
+                                           they are killed. [default: 25s]
+          --scaling <POLICY>               How the number of processes follows the queue: classic.
+                                           [default: classic]
+          --daemonize                      Detach from the terminal; returns when the driver is ready or
+                                           has failed.
+          --pidfile <FILE>                 Where the driver writes its process id; locked while it runs.
+          --user <USER>                    The user to run as, by name or number; only root can choose.
+          --group <GROUP>                  The group to run as, by name or number; the user's own by
+                                           default.
+          --name <NAME>                    The driver's name, where several run on one host; shown in
+                                           process titles.
+          --unknown-job-command <COMMAND>  What to run when jobs wait for a function that no job here
+                                           has.
+      -h, --help                           Print help
+      -V, --version                        Print version
 
     Durations are 5, 0.5, 500ms, 5s, 5m, 1h, 2d; a bare number is seconds.
     Each option is also an environment variable (GEARMAN_DRIVER_INTERVAL, lists separated by commas) and

@@ -16,6 +16,7 @@ use super::{Effect, LogLine};
 use crate::job::JobDeclaration;
 use crate::level::Level;
 use crate::limits::Limits;
+use crate::order::OrderError;
 use crate::process::{HostId, LastError, ProcessId};
 use crate::scaling::Decision;
 use crate::snapshot::{Failing, JobSnapshot, QueueSnapshot};
@@ -107,6 +108,26 @@ impl Job {
 
     pub(super) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// One process more than it has, or is to have; [`Job::balance`] must follow.
+    pub(super) fn want_one_more(&mut self) -> Result<(), OrderError> {
+        let target = self.limits.clamp(self.target).saturating_add(1);
+        if target > self.limits.max() {
+            return Err(OrderError::AtMax);
+        }
+        self.target = target;
+        Ok(())
+    }
+
+    /// One process less; [`Job::balance`] must follow.
+    pub(super) fn want_one_less(&mut self) -> Result<(), OrderError> {
+        let target = self.limits.clamp(self.target);
+        if target == self.limits.min() {
+            return Err(OrderError::AtMin);
+        }
+        self.target = target - 1;
+        Ok(())
     }
 
     pub(super) fn is_retired(&self) -> bool {

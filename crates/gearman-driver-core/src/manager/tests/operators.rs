@@ -105,3 +105,71 @@ fn shutdown_is_answered_before_anything_is_stopped() {
     d.order(Order::Shutdown).then("ok");
     d.exited(1, ExitStatus::Code(0)).then("stop host 1");
 }
+
+fn add(job: &str) -> Order {
+    Order::AddProcess { job: job.to_owned() }
+}
+
+fn remove(job: &str) -> Order {
+    Order::RemoveProcess { job: job.to_owned() }
+}
+
+#[test]
+fn processes_are_added_one_by_one_up_to_the_maximum() {
+    let mut d = driver([job("a", 1, 3)]);
+    d.order(add("a")).then("spawn a#2; ok");
+    d.spawned(2).then("");
+    d.order(add("a")).then("spawn a#3; ok");
+    d.order(add("a")).then("refused: invalid_value: max_processes is reached");
+    d.order(add("x")).then("refused: invalid_job_name: x");
+    assert_eq!(d.job("a").target, 3);
+}
+
+#[test]
+fn an_idle_process_is_removed_first_and_none_below_the_minimum() {
+    let mut d = driver([job("a", 1, 3)]);
+    let answer = d.order(add("a"));
+    d.bring_up(&answer);
+    let answer = d.order(add("a"));
+    d.bring_up(&answer);
+    d.at(1.0).is(1, ActivityState::Busy, 0);
+    d.at(2.0).is(2, ActivityState::Busy, 0);
+    d.at(3.0).order(remove("a")).then("stop 3; ok");
+    d.order(remove("a")).then("stop 1; ok");
+    d.order(remove("a")).then("refused: invalid_value: min_processes is reached");
+    d.order(remove("x")).then("refused: invalid_job_name: x");
+}
+
+#[test]
+fn an_added_process_waits_for_room_and_for_the_host() {
+    let mut d = driver([job("a", 0, 1)]);
+    let answer = d.order(add("a"));
+    d.bring_up(&answer);
+    d.order(remove("a")).then("stop 1; ok");
+    d.order(add("a")).then("ok");
+    d.exited(1, ExitStatus::Code(0)).then("spawn a#2");
+    d.host_gone(&[], &[2]).then("start host 2");
+    d.order(remove("a")).then("ok");
+    d.order(add("a")).then("ok");
+    d.host_ready([job("a", 0, 1)]).then("spawn a#3");
+}
+
+#[test]
+fn an_added_process_is_surplus_once_it_was_idle_for_max_idle_time() {
+    let mut d = driver([job("a", 0, 2)]);
+    d.order(Order::SetMaxIdleTime(Duration::from_secs(10))).then("ok");
+    assert_eq!(d.snapshot().max_idle_time, Duration::from_secs(10));
+    let answer = d.order(add("a"));
+    d.bring_up(&answer);
+    d.at(9.0).looked(&[]).then("");
+    d.at(11.0).looked(&[]).then("stop 1");
+}
+
+#[test]
+fn no_process_is_added_or_removed_while_the_driver_ends() {
+    let mut d = driver([job("a", 1, 3)]);
+    d.signal(Signal::Term).then("stop 1");
+    let refused = "refused: shutting_down: the driver ends as soon as its processes have finished their jobs";
+    d.order(add("a")).then(refused);
+    d.order(remove("a")).then(refused);
+}

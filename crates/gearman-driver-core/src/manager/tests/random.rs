@@ -51,6 +51,9 @@ fn order() -> impl Strategy<Value = Order> {
         prop::collection::vec(100_u32..140, 0..4).prop_map(|pids| Order::Stop { pids }),
         prop::collection::vec(name(), 0..3).prop_map(|names| Order::KillAll(JobSelection::Named(names))),
         Just(Order::KillAll(JobSelection::All)),
+        name().prop_map(|job| Order::AddProcess { job }),
+        name().prop_map(|job| Order::RemoveProcess { job }),
+        (0_u64..9).prop_map(|seconds| Order::SetMaxIdleTime(Duration::from_secs(seconds))),
     ]
 }
 

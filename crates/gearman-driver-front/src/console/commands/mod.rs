@@ -11,6 +11,7 @@ mod set_min_processes;
 mod set_processes;
 mod show;
 mod shutdown;
+mod snapshot;
 mod status;
 mod stop;
 #[cfg(test)]
@@ -24,7 +25,9 @@ use gearman_driver_core::order::{Order, OrderError};
 use gearman_driver_core::snapshot::{JobSnapshot, Snapshot};
 use thiserror::Error;
 
+use super::session::looks_like_http;
 use super::text;
+use crate::Handle;
 
 /// The commands that every console has, in the order of `help`.
 const BUILT_IN: &[&dyn Command] = &[
@@ -38,6 +41,7 @@ const BUILT_IN: &[&dyn Command] = &[
     &kill::Kill,
     &killall::KillAll,
     &shutdown::Shutdown,
+    &snapshot::Snapshot,
     &version::Version,
     &help::Help,
     &quit::Quit,
@@ -97,7 +101,46 @@ pub enum Action {
     LastOrder(Order),
     /// The connection is closed, and nothing is sent.
     Close,
+    /// Code that may take its time: it runs on a thread of its own.
+    Run(Task),
 }
+
+/// What a command of a program's own does: it gets a handle to the driver, and may block. Its lines are made fit to be
+/// lines before they are sent; so is what is sent after `ERR ` where it fails or panics.
+#[derive(Clone)]
+pub struct Task(Arc<TaskBody>);
+
+type TaskBody = dyn Fn(&Handle) -> Result<Vec<String>, CommandError> + Send + Sync;
+
+impl Task {
+    /// A task that does this.
+    pub fn new(body: impl Fn(&Handle) -> Result<Vec<String>, CommandError> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(body))
+    }
+
+    /// Does it. Not on the event loop.
+    ///
+    /// # Errors
+    /// What the operator is told.
+    pub fn run(&self, handle: &Handle) -> Result<Vec<String>, CommandError> {
+        (self.0)(handle)
+    }
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Task")
+    }
+}
+
+/// The very same, not one that does the same.
+impl PartialEq for Task {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Task {}
 
 /// Why a command was refused. Displayed as what follows `ERR `.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -114,9 +157,12 @@ pub enum CommandError {
     /// There are [`MAX_CONNECTIONS`](super::MAX_CONNECTIONS) others.
     #[error("too_many_connections")]
     TooManyConnections,
-    /// For commands of a program's own: one line.
+    /// From a command of a program's own: one line.
     #[error("{0}")]
     Other(String),
+    /// A command of a program's own panicked.
+    #[error("command_failed: {0} panicked")]
+    Panicked(String),
 }
 
 impl CommandError {
@@ -135,10 +181,19 @@ pub struct Commands {
     own: Vec<Arc<dyn Command>>,
 }
 
-/// A command's name is taken.
+/// A command can't have its name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the console has a command `{0}` already: give yours another name")]
-pub struct NameTaken(pub String);
+pub enum NameError {
+    /// Another command has it.
+    #[error("the console has a command `{0}` already: give yours another name")]
+    Taken(String),
+    /// Nobody could call it.
+    #[error(
+        "{0:?} can't be the name of a console command: it must be one word, without white space and control characters, \
+         and no method of HTTP"
+    )]
+    NoWord(String),
+}
 
 impl Commands {
     /// The built-in ones.
@@ -149,10 +204,14 @@ impl Commands {
     /// These, and one of the program's own.
     ///
     /// # Errors
-    /// When there is one of that name.
-    pub fn with(mut self, command: Arc<dyn Command>) -> Result<Self, NameTaken> {
-        if self.get(command.name()).is_some() {
-            return Err(NameTaken(command.name().to_owned()));
+    /// When there is one of that name, or the name is not one word.
+    pub fn with(mut self, command: Arc<dyn Command>) -> Result<Self, NameError> {
+        let name = command.name();
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) || looks_like_http(name) {
+            return Err(NameError::NoWord(name.to_owned()));
+        }
+        if self.get(name).is_some() {
+            return Err(NameError::Taken(name.to_owned()));
         }
         self.own.push(command);
         Ok(self)

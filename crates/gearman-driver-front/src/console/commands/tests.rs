@@ -105,6 +105,7 @@ fn help_comes_from_the_registry() {
     kill PID...                As stop: no job is killed|
     killall JOB...|*           As stop, for all processes of these jobs, or of all jobs|
     shutdown                   Ends the driver: all processes finish their jobs first|
+    snapshot                   Shows the driver, its jobs and their processes as one line of JSON|
     version                    Shows the driver's version|
     help [COMMAND]             Lists the commands, or explains one|
     quit                       Closes the connection, without an answer|
@@ -211,5 +212,28 @@ fn a_program_can_add_its_own() {
     assert_eq!(answer, Ok(Action::Answer(vec!["hello you".to_owned()])));
     let Ok(Action::Answer(help)) = commands.interpret("help", &driver()) else { panic!("help answers") };
     assert!(help.last().unwrap().starts_with("hello  "));
-    assert_eq!(commands.with(Arc::new(Hello)).unwrap_err(), NameTaken("hello".to_owned()));
+    assert_eq!(commands.with(Arc::new(Hello)).unwrap_err(), NameError::Taken("hello".to_owned()));
+}
+
+#[test]
+fn a_name_that_nobody_could_call_is_refused() {
+    struct Named(&'static str);
+    impl Command for Named {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn summary(&self) -> &str {
+            "Has a name"
+        }
+        fn run(&self, _call: &Call<'_>) -> Result<Action, CommandError> {
+            Ok(Action::Close)
+        }
+    }
+    for name in ["", "two words", "line\n", "GET", "\u{7f}"] {
+        assert_eq!(Commands::new().with(Arc::new(Named(name))).unwrap_err(), NameError::NoWord(name.to_owned()));
+    }
+    let taken = Commands::new().with(Arc::new(Named("status"))).unwrap_err();
+    insta::assert_snapshot!(taken, @"the console has a command `status` already: give yours another name");
+    let no_word = Commands::new().with(Arc::new(Named("a b"))).unwrap_err();
+    insta::assert_snapshot!(no_word, @r#""a b" can't be the name of a console command: it must be one word, without white space and control characters, and no method of HTTP"#);
 }

@@ -75,6 +75,7 @@ pub struct Loaded {
     jobs: Vec<LoadedJob>,
     /// One for each of `jobs`.
     plans: Vec<Plan>,
+    types: Vec<&'static str>,
     warnings: Vec<String>,
 }
 
@@ -101,6 +102,7 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
     let mut workers = Vec::new();
     let mut jobs: Vec<(LoadedJob, Plan)> = Vec::new();
     let mut refused: Vec<&str> = Vec::new();
+    let mut loaded: Vec<&'static str> = Vec::new();
 
     for selected in selected {
         let path = selected.worker.path;
@@ -111,6 +113,7 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
         let options =
             WorkerOptions::for_worker(path, merged_options(request.worker_options, path), &shared, request.server);
         let built = build_worker(selected.worker, &options, &mut runtime)?;
+        loaded.push(path);
         jobs.extend(
             built.jobs.into_iter().map(|BuiltJob { job, bodies }| (job, Plan { worker: workers.len(), bodies })),
         );
@@ -130,7 +133,8 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
     warnings.extend(unused_options(request.worker_options, types));
     let (jobs, plans): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
     check_names(&jobs)?;
-    Ok(Loaded { workers, jobs, plans, warnings })
+    loaded.sort_unstable();
+    Ok(Loaded { workers, jobs, plans, types: loaded, warnings })
 }
 
 impl Loaded {
@@ -138,6 +142,13 @@ impl Loaded {
     #[must_use]
     pub fn jobs(&self) -> &[LoadedJob] {
         &self.jobs
+    }
+
+    /// The worker types that were found by namespace and built, by path, sorted. (Those of added jobs have none that
+    /// is known.)
+    #[must_use]
+    pub fn types(&self) -> &[&'static str] {
+        &self.types
     }
 
     /// What is odd without being wrong, such as options for a worker that does not exist: to be logged as WARN.

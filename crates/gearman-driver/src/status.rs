@@ -1,0 +1,236 @@
+//! The subcommand `status`: asks the consoles of running drivers, and prints what they answer.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use gearman_driver_core::config::Config;
+use serde_json::Value;
+
+/// The console's port where none is named.
+const DEFAULT_PORT: u16 = 47300;
+
+/// A console has this long to take a connection, and as long for each piece of its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A longer answer is refused.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// What `status` was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// As JSON, an object a line for each driver.
+    pub(crate) json: bool,
+    /// The consoles, `host[:port]`; none: that of the configuration.
+    pub(crate) consoles: Vec<String>,
+}
+
+/// Prints the status of every driver that was named, on `out`; what is wrong goes to `complain`. The exit code: 1 when
+/// one did not answer.
+pub(crate) fn run(request: &Request, config: &Config, out: &mut dyn Write, complain: &mut dyn FnMut(&str)) -> u8 {
+    let mut consoles = request.consoles.clone();
+    if consoles.is_empty() {
+        if config.console_port == 0 {
+            complain("the console is off (console_port is 0): name the driver to ask with --connect HOST:PORT");
+            return 1;
+        }
+        consoles.push(address(&config.console_host, config.console_port));
+    }
+    let mut code = 0;
+    let many = consoles.len() > 1;
+    for console in &consoles {
+        match ask(console, if request.json { "snapshot" } else { "status" }) {
+            Ok(lines) => {
+                let text = if request.json { json(console, &lines) } else { Ok(rows(console, &lines, many)) };
+                match text {
+                    // A closed pipe (`| head`) is no failure.
+                    Ok(text) => drop(out.write_all(text.as_bytes())),
+                    Err(error) => {
+                        complain(&error);
+                        code = 1;
+                    }
+                }
+            }
+            Err(error) => {
+                complain(&format!(
+                    "no driver answers at {console}: {error}; is it running, and is this the port of its console? (--connect HOST:PORT)"
+                ));
+                code = 1;
+            }
+        }
+    }
+    code
+}
+
+fn rows(console: &str, lines: &[String], many: bool) -> String {
+    let prefix = if many { format!("{console}> ") } else { String::new() };
+    lines.iter().map(|line| format!("{prefix}{line}\n")).collect()
+}
+
+/// The driver's own JSON, with the console that it came from.
+fn json(console: &str, lines: &[String]) -> Result<String, String> {
+    match lines.first().map(|line| serde_json::from_str(line)) {
+        Some(Ok(Value::Object(mut driver))) => {
+            driver.insert("console".to_owned(), console.into());
+            Ok(format!("{}\n", Value::Object(driver)))
+        }
+        _ => {
+            let said = lines.first().map_or("nothing", String::as_str);
+            Err(format!("the driver at {console} gives no snapshot (it said: {said}): is it of an older version?"))
+        }
+    }
+}
+
+/// Gives one command to the console at `host[:port]`; the lines of the answer.
+fn ask(console: &str, command: &str) -> io::Result<Vec<String>> {
+    let mut stream = connect(console)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("{command}\n").as_bytes())?;
+    let mut answer = BufReader::new(stream.take(MAX_ANSWER));
+    let mut lines = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        match answer.read_until(b'\n', &mut line) {
+            Ok(_) if line.ends_with(b"\n") => {}
+            Ok(_) => return Err(io::Error::other("the answer has no end")),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::Error::other(format!("no answer within {} s", PATIENCE.as_secs())));
+            }
+            Err(error) => return Err(error),
+        }
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches(['\r', '\n']);
+        match line.strip_prefix('.') {
+            Some("") => return Ok(lines),
+            // A line of one dot comes as two.
+            Some(rest) => lines.push(rest.to_owned()),
+            None => lines.push(line.to_owned()),
+        }
+    }
+}
+
+fn connect(console: &str) -> io::Result<TcpStream> {
+    let (host, port) = split(console).ok_or_else(|| io::Error::other("this is no HOST:PORT"))?;
+    let mut last = io::Error::other("the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Host and port of `host`, `host:port`, `[ipv6]` or `[ipv6]:port`.
+fn split(console: &str) -> Option<(&str, u16)> {
+    let (host, port) = match console.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        None => match console.rsplit_once(':') {
+            // An IPv6 address without brackets has no port.
+            Some((host, _)) if host.contains(':') => (console, None),
+            Some((host, port)) => (host, Some(port)),
+            None => (console, None),
+        },
+    };
+    let port = port.map_or(Some(DEFAULT_PORT), |port| port.parse().ok())?;
+    (!host.is_empty()).then_some((host, port))
+}
+
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use gearman_driver_core::config::{Layer, Origin};
+
+    use super::*;
+
+    /// A console that reads a line, answers, and closes.
+    fn console(answer: &'static [u8]) -> (String, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = String::new();
+            BufReader::new(&stream).read_line(&mut asked).unwrap();
+            stream.write_all(answer).unwrap();
+            asked
+        });
+        (address, server)
+    }
+
+    fn status(json: bool, consoles: &[&str], port: &str) -> (u8, String, String) {
+        let mut layer = Layer::new();
+        layer.set("console_port", port, Origin::CommandLine).unwrap();
+        let config = Layer::merge([layer]).unwrap();
+        let request = Request { json, consoles: consoles.iter().map(|&console| console.to_owned()).collect() };
+        let (mut out, mut err) = (Vec::new(), String::new());
+        let code = run(&request, &config, &mut out, &mut |text| err.push_str(&format!("{text}\n")));
+        (code, String::from_utf8(out).unwrap(), err)
+    }
+
+    #[test]
+    fn rows_are_printed_as_they_come() {
+        let (address, server) = console(b"a  0  1  0  x  y  \r\n..\r\n.\r\n");
+        assert_eq!(status(false, &[&address], "0"), (0, "a  0  1  0  x  y  \n.\n".to_owned(), String::new()));
+        assert_eq!(server.join().unwrap(), "status\n");
+        // Without --connect, the console of the configuration.
+        let (address, server) = console(b".\r\n");
+        let port = address.rsplit_once(':').unwrap().1;
+        assert_eq!(status(false, &[], port), (0, String::new(), String::new()));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn json_says_which_console_it_came_from() {
+        let (address, server) = console(b"{\"jobs\":[]}\r\n.\r\n");
+        let (code, out, err) = status(true, &[&address], "0");
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert_eq!(out, format!("{{\"console\":\"{address}\",\"jobs\":[]}}\n"));
+        assert_eq!(server.join().unwrap(), "snapshot\n");
+        let (address, _server) = console(b"ERR unknown_command: snapshot\r\n.\r\n");
+        let (code, out, err) = status(true, &[&address], "0");
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert!(err.contains("ERR unknown_command: snapshot"), "{err}");
+    }
+
+    #[test]
+    fn of_several_those_that_answer_are_shown() {
+        let (first, _server) = console(b"a\r\n.\r\n");
+        let (second, _server) = console(b"b\r\n");
+        let (code, out, err) = status(false, &[&second, &first], "0");
+        assert_eq!((code, out), (1, format!("{first}> a\n")));
+        assert!(err.starts_with(&format!("no driver answers at {second}: the answer has no end; ")), "{err}");
+    }
+
+    #[test]
+    fn a_console_that_is_off_or_away_is_told() {
+        let (code, _, err) = status(false, &[], "0");
+        assert_eq!(code, 1);
+        insta::assert_snapshot!(err.trim_end(), @"the console is off (console_port is 0): name the driver to ask with --connect HOST:PORT");
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (code, _, err) = status(true, &[&free.to_string()], "0");
+        assert_eq!(code, 1);
+        assert!(err.starts_with(&format!("no driver answers at {free}: Connection refused")), "{err}");
+    }
+
+    #[test]
+    fn consoles_are_named_as_job_servers_are() {
+        assert_eq!(split("a"), Some(("a", 47300)));
+        assert_eq!(split("a:5"), Some(("a", 5)));
+        assert_eq!(split("[::1]:5"), Some(("::1", 5)));
+        assert_eq!(split("[::1]"), Some(("::1", 47300)));
+        assert_eq!(split("::1"), Some(("::1", 47300)));
+        for wrong in ["", ":5", "a:", "a:x", "a:99999", "[::1", "[::1]5"] {
+            assert_eq!(split(wrong), None, "{wrong}");
+        }
+    }
+}
