@@ -9,6 +9,7 @@ mod data;
 mod farm;
 mod forks;
 mod idle;
+mod jobserver;
 mod machine;
 mod memory;
 mod pipeline;
@@ -44,6 +45,12 @@ enum Command {
     Idle(idle::Options),
     /// Memory of worker processes whose host has loaded much data, next to those that share nothing.
     Memory(memory::Options),
+    /// The embedded job server next to gearmand: jobs a second with C workers, memory of queued jobs.
+    #[command(name = "jobserver")]
+    JobServer(jobserver::Options),
+    /// The embedded job server alone: what `jobserver` starts as our side.
+    #[command(hide = true, name = "job-server")]
+    JobServerAlone,
     /// A driver and its workers: what the measurements start as our side.
     #[command(hide = true)]
     WorkerFarm(farm::Options),
@@ -72,6 +79,8 @@ fn main() -> ExitCode {
         Command::Recover(options) => recover::run(&options),
         Command::Idle(options) => idle::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::JobServer(options) => jobserver::run(&options),
+        Command::JobServerAlone => jobserver::serve(),
         // Also reached in the driver's host role, which is this program started again.
         Command::WorkerFarm(options) => return farm::run(&options),
     };

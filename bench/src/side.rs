@@ -278,7 +278,7 @@ fn pid_in_client_id(id: &str) -> Option<u32> {
 
 /// A command that gets TERM when this program ends, however it ends: nothing of a measurement that was
 /// cut short may go on using the machine. (util-linux's `setpriv` does it; without it, it is not done.)
-fn command_that_dies_with_us(program: &Path) -> Command {
+pub(crate) fn command_that_dies_with_us(program: &Path) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
     if setpriv.is_file() {
         let mut command = Command::new(setpriv);

@@ -31,7 +31,8 @@ const STRANGERS: &[(&str, &str)] =
     &[("gearman-driver-supervisor", "gearman-driver-worker"), ("gearman-driver-front", "gearman-driver-worker")];
 
 /// Programs of the workspace: they use what they like, and nobody uses them.
-const PROGRAMS: &[&str] = &["bench", "console_command", "convert", "e2e", "spread", "without_macros", "xtask"];
+const PROGRAMS: &[&str] =
+    &["async_fetch", "bench", "console_command", "convert", "e2e", "spread", "without_macros", "xtask"];
 
 /// Crates for tests: anybody's dev-dependency, a plain dependency of programs only.
 const TEST_TOOLS: &[&str] = &["gearman-testkit"];

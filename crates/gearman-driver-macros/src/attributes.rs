@@ -1,35 +1,41 @@
 //! Reads what stands in `#[job(..)]` and `#[worker(..)]`.
 
+use std::time::Duration;
+
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Result, Token};
 
+use crate::duration;
+
 /// As in the console and in `gearman_driver_worker::api::MAX_PROCESSES`.
 const MAX_PROCESSES: u32 = 65_535;
 
-const JOB: &[&str] = &["name", "min_processes", "max_processes", "process_group", "encode", "decode", "exceptions"];
-const WORKER: &[&str] = &["encode", "decode"];
-/// Part of the contract, and not built yet.
-const LATER: &[&str] = &[
-    "timeout",
+const JOB: &[&str] = &[
+    "name",
+    "min_processes",
+    "max_processes",
+    "process_group",
+    "encode",
+    "decode",
+    "exceptions",
     "max_idle_time",
     "concurrency",
-    "prefetch",
-    "max_jobs",
-    "max_age",
-    "max_memory",
-    "jitter",
-    "drain_timeout",
 ];
+const WORKER: &[&str] = &["encode", "decode", "client"];
+/// Part of the contract, and not built yet.
+const LATER: &[&str] = &["timeout", "prefetch", "max_jobs", "max_age", "max_memory", "jitter", "drain_timeout"];
 
-/// A bound, and where it stands.
+/// A bound or limit, and where it stands.
 #[derive(Clone, Copy)]
-pub(crate) struct Bound {
-    pub(crate) value: u32,
+pub(crate) struct Limit<T> {
+    pub(crate) value: T,
     pub(crate) span: Span,
 }
+
+pub(crate) type Bound = Limit<u32>;
 
 /// Which method decodes or encodes.
 #[derive(Clone)]
@@ -37,6 +43,15 @@ pub(crate) enum Codec {
     /// The worker's method of this name; the name's place is the attribute's.
     Named(Ident),
     /// `""`: none, whatever `#[worker]` says.
+    None,
+}
+
+/// The typed caller.
+#[derive(Clone)]
+pub(crate) enum Client {
+    /// Has this name.
+    Named(Ident),
+    /// `""`: none.
     None,
 }
 
@@ -50,6 +65,8 @@ pub(crate) struct JobArguments {
     pub(crate) encode: Option<Codec>,
     pub(crate) decode: Option<Codec>,
     pub(crate) exceptions: bool,
+    pub(crate) max_idle_time: Option<Limit<Duration>>,
+    pub(crate) concurrency: Option<Bound>,
 }
 
 /// What `#[worker(..)]` says.
@@ -57,6 +74,7 @@ pub(crate) struct JobArguments {
 pub(crate) struct WorkerArguments {
     pub(crate) encode: Option<Codec>,
     pub(crate) decode: Option<Codec>,
+    pub(crate) client: Option<Client>,
 }
 
 impl JobArguments {
@@ -73,10 +91,12 @@ impl JobArguments {
             match argument.name.to_string().as_str() {
                 "name" => job.name = Some(argument.word("name")?),
                 "process_group" => job.process_group = Some(argument.word("process_group")?),
-                "min_processes" => job.min_processes = Some(argument.bound()?),
-                "max_processes" => job.max_processes = Some(argument.bound()?),
+                "min_processes" => job.min_processes = Some(argument.bound(0)?),
+                "max_processes" => job.max_processes = Some(argument.bound(0)?),
                 "encode" => job.encode = Some(argument.codec()?),
                 "decode" => job.decode = Some(argument.codec()?),
+                "max_idle_time" => job.max_idle_time = Some(argument.duration()?),
+                "concurrency" => job.concurrency = Some(argument.bound(1)?),
                 _ => job.exceptions = argument.flag()?,
             }
         }
@@ -88,11 +108,10 @@ impl WorkerArguments {
     pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
         let mut worker = Self::default();
         for argument in arguments("worker", WORKER, tokens)? {
-            let codec = argument.codec()?;
-            if argument.name == "encode" {
-                worker.encode = Some(codec);
-            } else {
-                worker.decode = Some(codec);
+            match argument.name.to_string().as_str() {
+                "client" => worker.client = Some(argument.client()?),
+                "encode" => worker.encode = Some(argument.codec()?),
+                _ => worker.decode = Some(argument.codec()?),
             }
         }
         Ok(worker)
@@ -187,14 +206,32 @@ impl Argument {
         Ok(text.clone())
     }
 
-    fn bound(&self) -> Result<Bound> {
+    fn bound(&self, least: u32) -> Result<Bound> {
         let number = match self.literal() {
-            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().filter(|value| *value <= MAX_PROCESSES),
+            Some(Lit::Int(number)) => {
+                number.base10_parse::<u32>().ok().filter(|value| (least..=MAX_PROCESSES).contains(value))
+            }
             _ => None,
         };
         match number {
             Some(value) => Ok(Bound { value, span: self.name.span() }),
-            None => Err(self.error(format!("`{}` is a whole number from 0 to {MAX_PROCESSES}", self.name))),
+            None => Err(self.error(format!("`{}` is a whole number from {least} to {MAX_PROCESSES}", self.name))),
+        }
+    }
+
+    fn duration(&self) -> Result<Limit<Duration>> {
+        let text = match self.literal() {
+            Some(Lit::Str(text)) => text.value(),
+            Some(Lit::Int(number)) if number.suffix().is_empty() => number.base10_digits().to_owned(),
+            Some(Lit::Float(number)) if number.suffix().is_empty() => number.base10_digits().to_owned(),
+            _ => String::new(),
+        };
+        match duration::parse(&text) {
+            Some(value) => Ok(Limit { value, span: self.name.span() }),
+            None => Err(self.error(format!(
+                "`{0}` is a duration: `{0} = \"5m\"`, say; units are ms, s, m, h and d, a bare number is seconds",
+                self.name
+            ))),
         }
     }
 
@@ -210,6 +247,15 @@ impl Argument {
             Some(Lit::Str(text)) if text.value().is_empty() => Ok(Codec::None),
             Some(Lit::Str(text)) => text.parse::<Ident>().map(Codec::Named).map_err(|_| self.error(message)),
             _ => Err(self.error(message)),
+        }
+    }
+
+    fn client(&self) -> Result<Client> {
+        let error = || self.error("`client` is the name of the worker's typed caller, or `\"\"` for none");
+        match self.literal() {
+            Some(Lit::Str(text)) if text.value().is_empty() => Ok(Client::None),
+            Some(Lit::Str(text)) => text.parse::<Ident>().map(Client::Named).map_err(|_| error()),
+            _ => Err(error()),
         }
     }
 

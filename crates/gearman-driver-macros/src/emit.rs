@@ -6,6 +6,7 @@ use syn::ItemImpl;
 use syn::ext::IdentExt;
 
 use crate::cfg::{self, Absent};
+use crate::client::client;
 use crate::hooks::Override;
 use crate::method::JobMethod;
 use crate::worker::{Worker, methods};
@@ -41,7 +42,10 @@ pub(crate) fn worker(worker: &Worker, block: &ItemImpl) -> TokenStream {
     let methods = methods(block);
     let shims = worker.jobs.iter().map(|job| job.shim(ty, &methods));
     let entries = worker.jobs.iter().map(JobMethod::entry);
+    let client = client(worker, block);
     quote! {
+        #client
+
         #(#block_cfgs)*
         const _: () = {
             use #private::{PlainKind as _, ResultKind as _};

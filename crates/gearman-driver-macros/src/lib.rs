@@ -9,6 +9,8 @@
 
 mod attributes;
 mod cfg;
+mod client;
+mod duration;
 mod emit;
 mod hooks;
 mod method;
@@ -22,6 +24,13 @@ use quote::quote;
 /// `process_start`, `process_stop`) override `Gearman::Driver::Worker`'s defaults.
 ///
 /// `#[worker(decode = "..", encode = "..")]` names codecs for all its job methods; `decode = ""` on a method opts out.
+///
+/// For a worker `Image` it also writes `ImageClient`, a typed caller with a function for each job method, such as
+/// `ImageClient::convert(&job.client(), &request)?`. `Json<T>` is sent as `&T` and read as `T`, text as `&str` and
+/// `String`; all else (named codecs, aliases of types) as bytes. `T` needs serde's other half only where such a function
+/// is called. `#[worker(client = "Convert")]` gives it another name, `client = ""` leaves it out. It is as public as the
+/// module that it stands in. A worker with a `prefix` of its own has none: the names of its functions are known only
+/// at run time.
 ///
 /// The worker's path is that of the module in which this impl block stands, and the type's name.
 #[proc_macro_attribute]
@@ -40,6 +49,17 @@ pub fn worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `decode`, `decode = ".."` | the worker's method that makes the argument of the workload | by the argument's type |
 /// | `encode`, `encode = ".."` | the worker's method that makes the answer of the result | by the result's type |
 /// | `exceptions = true` | failures go out as WORK_EXCEPTION | WORK_WARNING and WORK_FAIL |
+/// | `max_idle_time = ".."` | how long a process above the minimum may stay idle: `5`, `500ms`, `5m`; once per group | the driver's |
+/// | `concurrency = N` | `async fn` only: jobs at once in one process; once per group | 1 |
+///
+/// An `async fn` runs on a tokio runtime of one thread. Each process of a worker that has one makes it after its fork, before
+/// `process_start`, also where the process's own methods are plain. Its future need not be `Send`; for the same reason `job` and the workload can't go into
+/// `tokio::spawn` (copy what such a task needs out of them; `tokio::task::spawn_local` runs on the same thread). What blocks
+/// (`std::thread::sleep`, `job.client()`) holds up all jobs of the process: use tokio's, and `job.client_async()`. Plain
+/// methods in a process group with an `async fn` run on the same thread, and hold up the others while they run. Hooks are
+/// not asynchronous; `process_start` runs inside the runtime, where tokio's sockets can be made and tasks be started, but
+/// nothing can be waited for: a connection that is made by waiting belongs into a `tokio::sync::OnceCell` that the
+/// first job fills.
 #[proc_macro_attribute]
 pub fn job(_: TokenStream, item: TokenStream) -> TokenStream {
     // A `#[job]` inside a `#[worker]` block is taken away by that, so this one stands elsewhere.

@@ -21,6 +21,7 @@ pub(crate) struct JobMethod {
     pub(crate) name_span: Span,
     pub(crate) arguments: JobArguments,
     pub(crate) cfgs: Vec<Attribute>,
+    is_async: bool,
     takes_job: bool,
     workload: Option<Workload>,
     decode: Option<Ident>,
@@ -40,6 +41,13 @@ impl JobMethod {
         check(signature)?;
         let (takes_job, workload) = shape(signature)?;
         let ident = signature.ident.clone();
+        let is_async = signature.asyncness.is_some();
+        if let (Some(concurrency), false) = (&arguments.concurrency, is_async) {
+            return Err(Error::new(
+                concurrency.span,
+                format!("`concurrency` is for asynchronous methods: write `async fn {ident}`, or leave it out"),
+            ));
+        }
         let (name, name_span) = match &arguments.name {
             Some(name) => (name.value(), name.span()),
             None => (ident.unraw().to_string(), ident.span()),
@@ -55,6 +63,7 @@ impl JobMethod {
         Ok(Self {
             name,
             name_span,
+            is_async,
             takes_job,
             workload,
             decode: codec(&arguments.decode, &worker.decode),
@@ -75,6 +84,22 @@ impl JobMethod {
     pub(crate) fn codecs(&self) -> impl Iterator<Item = (&Ident, CodecKind)> {
         let decode = self.decode.iter().map(|name| (name, CodecKind::Decoder));
         decode.chain(self.encode.iter().map(|name| (name, CodecKind::Encoder)))
+    }
+
+    pub(crate) fn takes_job(&self) -> bool {
+        self.takes_job
+    }
+
+    pub(crate) fn has_workload(&self) -> bool {
+        self.workload.is_some()
+    }
+
+    pub(crate) fn decodes(&self) -> bool {
+        self.decode.is_some()
+    }
+
+    pub(crate) fn encodes(&self) -> bool {
+        self.encode.is_some()
     }
 
     fn function(&self) -> Ident {
@@ -139,6 +164,25 @@ impl JobMethod {
         };
 
         let settled = emit::settled_at(self.returns);
+        if self.is_async {
+            let span = self.returns;
+            let called = quote_spanned!(span=> <#ty>::#ident(this #job #input).await);
+            return quote! {
+                #(#cfgs)*
+                fn #function<'a>(mut call: #private::Call<'a>) -> #private::JobFuture<'a> {
+                    ::std::boxed::Box::pin(async move {
+                        let this = call.worker::<#ty>();
+                        #decode
+                        call.begin()?;
+                        let output = call.method_async(async |#job_name| {
+                            let returned = #called;
+                            #settled
+                        }).await?;
+                        call.encode(|| #encode)
+                    })
+                }
+            };
+        }
         quote! {
             #(#cfgs)*
             fn #function(call: &mut #private::Call<'_>)
@@ -170,6 +214,12 @@ impl JobMethod {
         };
         let min_processes = bound(self.arguments.min_processes);
         let max_processes = bound(self.arguments.max_processes);
+        let concurrency = bound(self.arguments.concurrency);
+        let max_idle_time = optional(self.arguments.max_idle_time.map(|time| {
+            let micros = u64::try_from(time.value.as_micros()).unwrap_or(u64::MAX);
+            quote!(::core::time::Duration::from_micros(#micros))
+        }));
+        let run = if self.is_async { quote!(Async) } else { quote!(Sync) };
         let process_group = optional(self.arguments.process_group.as_ref().map(|group| quote!(#group)));
         quote! {
             #(#cfgs)*
@@ -180,7 +230,9 @@ impl JobMethod {
                 max_processes: #max_processes,
                 process_group: #process_group,
                 exceptions: #exceptions,
-                run: #function,
+                max_idle_time: #max_idle_time,
+                concurrency: #concurrency,
+                run: #private::Run::#run(#function),
             }
         }
     }
@@ -225,9 +277,6 @@ impl CodecKind {
 }
 
 fn check(signature: &Signature) -> Result<()> {
-    if let Some(token) = &signature.asyncness {
-        return Err(Error::new(token.span(), "`async` job methods are not yet supported: write a plain `fn`"));
-    }
     if let Some(token) = &signature.unsafety {
         return Err(Error::new(token.span(), "a job method is not unsafe"));
     }

@@ -5,7 +5,8 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, PathArguments, Result, Type};
 
-use crate::attributes::{Bound, JobArguments, WorkerArguments};
+use crate::attributes::{Bound, Client, JobArguments, WorkerArguments};
+use crate::client;
 use crate::emit;
 use crate::hooks::Override;
 use crate::method::JobMethod;
@@ -15,6 +16,8 @@ pub(crate) struct Worker {
     pub(crate) ty: Type,
     /// The type's name, for its path.
     pub(crate) name: Ident,
+    /// The name of its typed caller, if it is to have one.
+    pub(crate) client: Option<Ident>,
     pub(crate) hooks: Vec<Override>,
     pub(crate) jobs: Vec<JobMethod>,
 }
@@ -135,7 +138,12 @@ fn understand(
     }
     check_codecs(&jobs, &methods, errors);
     check_across(&jobs, errors);
-    Some(Worker { ty: (*block.self_ty).clone(), name, hooks, jobs })
+    let client = match &arguments.client {
+        Some(Client::Named(name)) => Some(name.clone()),
+        Some(Client::None) => None,
+        None => Some(client::default_name(&name)),
+    };
+    Some(Worker { ty: (*block.self_ty).clone(), name, client, hooks, jobs })
 }
 
 /// The methods of the block.
@@ -223,14 +231,18 @@ fn check_across(jobs: &[JobMethod], errors: &mut Errors) {
 /// Two methods of one process group.
 fn check_group(job: &JobMethod, earlier: &JobMethod, errors: &mut Errors) {
     let (this, other) = (&job.arguments, &earlier.arguments);
-    let bounds = [
-        ("min_processes", this.min_processes, other.min_processes),
-        ("max_processes", this.max_processes, other.max_processes),
+    let span = |bound: Option<Bound>| bound.map(|bound| bound.span);
+    let idle = |arguments: &JobArguments| arguments.max_idle_time.map(|time| time.span);
+    let limits = [
+        ("min_processes", span(this.min_processes), span(other.min_processes)),
+        ("max_processes", span(this.max_processes), span(other.max_processes)),
+        ("max_idle_time", idle(this), idle(other)),
+        ("concurrency", span(this.concurrency), span(other.concurrency)),
     ];
-    for (bound, this, other) in bounds {
+    for (bound, this, other) in limits {
         if let (Some(this), Some(_)) = (this, other) {
             errors.add(Error::new(
-                this.span,
+                this,
                 format!(
                     "`{bound}` of process group `{}` is set by method `{}` already; set it once per process group",
                     job.job_name(),

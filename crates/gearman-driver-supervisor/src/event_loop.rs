@@ -443,6 +443,7 @@ impl Supervisor {
             scoreboard: self.scoreboard.path(),
             loglevel: Some(config.loglevel.name().to_owned()),
             server: self.setup.servers.to_string(),
+            may_be_empty: self.setup.unknown_job.is_some() || !config.unknown_job_command.is_empty(),
             namespaces: config.namespaces.clone(),
             lib: config.lib.iter().map(|lib| lib.display().to_string()).collect(),
             worker_options: config.worker_options.clone(),
@@ -505,10 +506,10 @@ fn spawning(effects: &[Effect]) -> BTreeSet<ProcessId> {
 fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration, String> {
     let limits =
         Limits::new(job.min_processes, job.max_processes).map_err(|error| format!("job {}: {error}", job.name))?;
-    Ok(gearman_driver_core::job::JobDeclaration {
-        name: job.name,
-        functions: job.functions,
-        limits,
-        max_idle_time: None,
-    })
+    let max_idle_time = job
+        .max_idle_time
+        .map(std::time::Duration::try_from_secs_f64)
+        .transpose()
+        .map_err(|error| format!("job {}: max_idle_time: {error}", job.name))?;
+    Ok(gearman_driver_core::job::JobDeclaration { name: job.name, functions: job.functions, limits, max_idle_time })
 }

@@ -5,8 +5,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use gearman_driver_core::process::{ExitStatus, HostId};
 use gearman_driver_wire::host::{FromHost, Lines, ToHost, encode};
@@ -65,7 +63,7 @@ impl Host {
             .process_group(0)
             .spawn()?;
         let pid = child.id();
-        let speaker = Speaker { pid: Arc::new(AtomicU32::new(pid)), job: "host".into() };
+        let speaker = Speaker::known(pid, "host");
         let output = Output::read(out_read.into(), err_read.into(), speaker, log.clone())?;
         let (read, write) = UnixStream::from_std(ours)?.into_split();
         let (orders, queue) = mpsc::unbounded_channel();

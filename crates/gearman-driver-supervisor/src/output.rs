@@ -10,7 +10,7 @@ use gearman_driver_core::level::Level;
 use gearman_driver_core::log_entry::{Entry, Stream as Origin};
 use gearman_driver_wire::record;
 use tokio::net::unix::pipe;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::lines::Lines;
@@ -22,10 +22,23 @@ const REST_BYTES: usize = 1 << 20;
 /// Who prints.
 #[derive(Debug, Clone)]
 pub(crate) struct Speaker {
-    /// The PID, once it is known.
-    pub(crate) pid: Arc<std::sync::atomic::AtomicU32>,
+    /// The PID; 0 before it is known: until then nothing is read.
+    pid: watch::Receiver<u32>,
     /// The job, or `host`.
-    pub(crate) job: Arc<str>,
+    job: Arc<str>,
+}
+
+impl Speaker {
+    /// A process that is there already.
+    pub(crate) fn known(pid: u32, job: impl Into<Arc<str>>) -> Self {
+        Self { pid: watch::channel(pid).1, job: job.into() }
+    }
+
+    /// A process that is ordered: its PID is to be sent once it is told.
+    pub(crate) fn ordered(job: Arc<str>) -> (watch::Sender<u32>, Self) {
+        let (sender, pid) = watch::channel(0);
+        (sender, Self { pid, job })
+    }
 }
 
 /// The reader of one process's standard output and error.
@@ -36,14 +49,22 @@ pub(crate) struct Output {
 
 impl Output {
     /// Reads both until [`Output::finish`].
-    pub(crate) fn read(stdout: OwnedFd, stderr: OwnedFd, speaker: Speaker, log: Log) -> io::Result<Self> {
+    pub(crate) fn read(stdout: OwnedFd, stderr: OwnedFd, mut speaker: Speaker, log: Log) -> io::Result<Self> {
         let mut out = Stream::new(stdout, Origin::Stdout)?;
         let mut err = Stream::new(stderr, Origin::Stderr)?;
         let (finish, mut finished) = oneshot::channel();
         let task = tokio::spawn(async move {
-            loop {
+            let mut ended = tokio::select! {
+                // Who ordered it is gone: then it says what it has to say without a PID.
+                _ = speaker.pid.wait_for(|pid| *pid != 0) => false,
+                _ = &mut finished => true,
+            };
+            while !ended {
                 let news = tokio::select! {
-                    _ = &mut finished => break,
+                    _ = &mut finished => {
+                        ended = true;
+                        continue;
+                    }
                     open = out.more(), if !out.ended => open.map(|()| &mut out),
                     open = err.more(), if !err.ended => open.map(|()| &mut err),
                 };
@@ -125,7 +146,7 @@ impl Stream {
 
 /// Logs a line: a record with its level and handle, other text tagged with where it came from.
 fn write(line: &str, origin: Origin, speaker: &Speaker, log: &Log) {
-    let pid = Some(speaker.pid.load(std::sync::atomic::Ordering::Relaxed));
+    let pid = Some(*speaker.pid.borrow());
     let job = Some(&*speaker.job);
     match record::decode(line).filter(|_| origin == Origin::Stderr) {
         Some(record) => {

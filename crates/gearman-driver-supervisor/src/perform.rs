@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use gearman_driver_core::log_entry::Entry;
@@ -110,9 +109,8 @@ impl Supervisor {
             stdout: out_path.display().to_string(),
             stderr: err_path.display().to_string(),
         };
-        let pid = Arc::new(AtomicU32::new(0));
         let job: Arc<str> = job.into();
-        let speaker = Speaker { pid: Arc::clone(&pid), job: Arc::clone(&job) };
+        let (pid, speaker) = Speaker::ordered(Arc::clone(&job));
         let output = Output::read(OwnedFd::from(out), OwnedFd::from(err), speaker, self.log.clone())?;
         self.processes.insert(id, Process::new(job, host, slot, output, [out_path, err_path], pid));
         self.hosts[&host].send(&order);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use gearman_driver_core::process::{HostId, ProcessId};
 use nix::unistd::Pid;
+use tokio::sync::watch;
 
 use crate::output::Output;
 
@@ -22,7 +22,7 @@ pub(crate) struct Process {
     /// Its host is gone: this process reaps and signals it.
     pub(crate) adopted: bool,
     pid: Option<Pid>,
-    shown_pid: Arc<AtomicU32>,
+    shown_pid: watch::Sender<u32>,
 }
 
 impl Process {
@@ -32,7 +32,7 @@ impl Process {
         slot: u32,
         output: Output,
         fifos: [PathBuf; 2],
-        shown_pid: Arc<AtomicU32>,
+        shown_pid: watch::Sender<u32>,
     ) -> Self {
         Self { job, host, slot, output, fifos, adopted: false, pid: None, shown_pid }
     }
@@ -43,7 +43,8 @@ impl Process {
 
     pub(crate) fn set_pid(&mut self, pid: Pid) {
         self.pid = Some(pid);
-        self.shown_pid.store(pid.as_raw().unsigned_abs(), Ordering::Relaxed);
+        // Its reader may have ended already.
+        let _ = self.shown_pid.send(pid.as_raw().unsigned_abs());
     }
 }
 

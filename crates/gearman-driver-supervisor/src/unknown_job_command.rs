@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use gearman_driver_core::duration;
@@ -115,7 +113,7 @@ impl UnknownJobCommand {
             .stderr(err_write)
             .process_group(0)
             .spawn()?;
-        let speaker = Speaker { pid: Arc::new(AtomicU32::new(child.id())), job: SPEAKER.into() };
+        let speaker = Speaker::known(child.id(), SPEAKER);
         let pid = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
         let output = Output::read(out_read.into(), err_read.into(), speaker, self.log.clone())?;
         Ok(Run { pid, function: unknown.function.clone(), output })

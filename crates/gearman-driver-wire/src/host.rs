@@ -70,6 +70,9 @@ pub struct Load {
     pub loglevel: Option<String>,
     /// The job servers: `host:port[,host:port]`.
     pub server: String,
+    /// No job at all is no mistake: the driver has an `unknown_job_callback`, or a command for unknown jobs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_empty: bool,
     /// Where workers are looked for.
     pub namespaces: Vec<String>,
     /// Directories in which worker modules are looked for (a Rust host has no use for them).
@@ -154,6 +157,9 @@ pub struct JobDeclaration {
     pub min_processes: u32,
     /// `MaxProcesses` of the original.
     pub max_processes: u32,
+    /// How long a process above the minimum may stay idle, in seconds; without it, the driver's `max_idle_time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_idle_time: Option<f64>,
 }
 
 /// A line of the host protocol is none.

@@ -5,7 +5,7 @@ pub mod host;
 mod process;
 
 pub use api::{
-    Answer, Error, Job, JobAttributes, JobClient, JobError, JobLink, JobSpec, Json, LoadError, LoadRequest, Loaded,
-    LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report, RuntimeAttributes, Sent, TestWorker,
-    Worker, WorkerOptions, load,
+    Answer, AsyncJobClient, Caller, Error, Job, JobAttributes, JobClient, JobError, JobLink, JobSpec, Json, LoadError,
+    LoadRequest, Loaded, LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report, RuntimeAttributes,
+    Sent, TestWorker, Worker, WorkerOptions, load,
 };

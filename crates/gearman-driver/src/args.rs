@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
@@ -17,6 +17,7 @@ use gearman_driver_core::config::{
 };
 use gearman_protocol::ServerList;
 
+use crate::check::Names;
 use crate::completions::Page;
 use crate::status;
 
@@ -35,7 +36,7 @@ pub(crate) enum Action {
     /// Run the driver: `run`, or no subcommand.
     Run,
     /// Load everything, list the jobs, touch nothing: `check`.
-    Check,
+    Check(Names),
     /// Ask running drivers: `status`.
     Status(status::Request),
     /// Write what a shell completes, or the manual page: `completions`.
@@ -69,7 +70,10 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, 
     let matches = command.try_get_matches_from_mut(args)?;
     let (action, below) = match matches.subcommand() {
         None => (Action::Run, None),
-        Some(("check", below)) => (Action::Check, Some(below)),
+        Some(("check", below)) => {
+            let file = |option| below.get_one::<PathBuf>(option).cloned();
+            (Action::Check(Names { against: file("against"), write: file("write") }), Some(below))
+        }
         Some(("status", below)) => (Action::Status(status_request(below)), Some(below)),
         Some(("completions", below)) => {
             let page = below.get_one::<Page>("shell").copied();
@@ -215,7 +219,7 @@ pub(crate) fn ready_command(program: &str) -> Command {
         .after_help(AFTER_HELP)
         .args(options())
         .subcommand(Command::new("run").about("Run the driver (the default)").args(options()))
-        .subcommand(Command::new("check").about("Load everything, list the jobs, touch nothing").args(options()))
+        .subcommand(check().args(options()))
         .subcommand(
             Command::new("status")
                 .about("Show the jobs of running drivers, as their consoles do")
@@ -245,6 +249,14 @@ pub(crate) fn ready_command(program: &str) -> Command {
                         .help("The shell, or man for the manual page."),
                 ),
         )
+}
+
+fn check() -> Command {
+    let file = |name| Arg::new(name).long(name).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    Command::new("check")
+        .about("Load everything, list the jobs, touch nothing")
+        .arg(file("against").help("Fail when a function named in this file has gone; say which ones are new"))
+        .arg(file("write").help("Write the functions' names to this file, for --against"))
 }
 
 fn argument(spec: &'static OptionSpec) -> Arg {

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{self, Action, Invocation};
+use crate::check::check;
 use crate::console_command::{Adapter, ConsoleCommand};
 use crate::handle::{DriverHandle, End};
 use crate::report::{self, Style};
@@ -349,7 +350,7 @@ impl Driver {
         let end = Arc::clone(&self.end);
         let setup = self.setup(config)?;
         match invocation.action {
-            Action::Check => check(setup),
+            Action::Check(names) => check(setup, &names),
             _ => {
                 let result = launch::run(name, setup);
                 end.come(result.clone().map(drop));
@@ -363,8 +364,7 @@ impl Driver {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
-        let program =
-            Program { name: argv0, wanted: self.wanted.as_deref(), added, may_be_empty: self.unknown_job.is_some() };
+        let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
         if let Some(ended) = take_role(program) {
             let code = ended?;
             // Not through main's return: what a program does after run() is the supervisor's business alone.
@@ -426,29 +426,6 @@ impl Driver {
         self.mistake.get_or_insert(mistake);
         self
     }
-}
-
-/// `check`: what the worker code holds, on standard output.
-fn check(setup: Setup) -> Result<u8, String> {
-    let checked = gearman_driver_supervisor::check(setup).map_err(|error| error.to_string())?;
-    for warning in &checked.warnings {
-        say(&format!("warning: {warning}"));
-    }
-    let mut text = String::new();
-    for job in &checked.jobs {
-        text.push_str(&format!(
-            "{}  min_processes {}  max_processes {}\n",
-            job.name,
-            job.limits.min(),
-            job.limits.max()
-        ));
-        for function in job.functions.iter().filter(|function| **function != job.name) {
-            text.push_str(&format!("    {function}\n"));
-        }
-    }
-    // A closed pipe (`| head`) is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(0)
 }
 
 /// What the job servers say of one function, added up, as `unknown_job_callback` of Gearman::Driver gets it.

@@ -58,6 +58,7 @@
 //! The guide, the host protocol and what keeps forking safe are in the repository's `docs/`.
 
 mod args;
+mod check;
 mod completions;
 mod console_command;
 mod daemon;
@@ -76,9 +77,11 @@ pub use console_command::ConsoleCommand;
 pub use driver::{Driver, FunctionStatus};
 pub use gearman_driver_macros::{job, worker};
 pub use gearman_driver_worker::{
-    Error, Job, JobAttributes, JobClient, JobError, JobSpec, Json, LoadError, Method, Sent, TestWorker, Worker,
-    WorkerOptions,
+    AsyncJobClient, Caller, Error, Job, JobAttributes, JobClient, JobError, JobSpec, Json, LoadError, Method, Sent,
+    TestWorker, Worker, WorkerOptions,
 };
+/// What typed callers take outside of jobs: a blocking client, and its list of job servers.
+pub use gearman_protocol::{Client, ServerList};
 pub use handle::{DriverError, DriverHandle, JobRef};
 
 /// What the code that `#[worker]` writes refers to. No part of the public interface: it changes with the macro.

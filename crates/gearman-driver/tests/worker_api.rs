@@ -352,7 +352,7 @@ fn load(namespaces: &[&str], added: Vec<JobSpec>) -> gearman_driver_worker::Load
 
 #[test]
 fn registered_workers_are_found_by_namespace() {
-    let loaded = load(&["worker_api"], Vec::new());
+    let loaded = load(&["worker_api::image", "worker_api::Coded"], Vec::new());
     let jobs: Vec<_> =
         loaded.jobs().iter().map(|job| (job.name.as_str(), job.min_processes, job.max_processes)).collect();
     assert_eq!(
@@ -403,4 +403,268 @@ fn jobs_can_be_declared_without_macros() {
     assert_eq!(names, ["shout", "worker_api::Bare::shout"]);
     assert_eq!(loaded.jobs()[1].functions[0].name, "worker_api::Bare::shout_it");
     assert_eq!((loaded.jobs()[0].min_processes, loaded.jobs()[0].max_processes), (0, 3));
+}
+
+/// Asynchronous methods of every shape.
+#[derive(Default)]
+struct Asynchronous {
+    log: RefCell<Vec<String>>,
+    /// Not `Send`, as nothing need be.
+    shared: Rc<std::cell::Cell<u32>>,
+}
+
+#[worker]
+impl Asynchronous {
+    #[job(concurrency = 32, max_idle_time = "5m")]
+    async fn both(&self, job: &mut Job, workload: &[u8]) -> Result<Vec<u8>, Error> {
+        job.send_status(1, 2)?;
+        tokio::task::yield_now().await;
+        self.shared.set(self.shared.get() + 1);
+        assert_eq!(job.workload(), workload);
+        Ok(workload.to_vec())
+    }
+    #[job]
+    async fn nothing(&self) {
+        tokio::task::yield_now().await;
+    }
+    #[job]
+    async fn only_job(&self, job: &mut Job) -> String {
+        let handle = job.handle().to_owned();
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        handle
+    }
+    #[job]
+    async fn borrowed(&self, Json(words): Json<Vec<&str>>) -> Json<usize> {
+        tokio::task::yield_now().await;
+        Json(words.len())
+    }
+    #[job]
+    async fn text(&self, _job: &mut Job, workload: &str) -> Fallible<String> {
+        tokio::task::yield_now().await;
+        Ok(workload.to_uppercase())
+    }
+    #[job(decode, encode = "enc")]
+    async fn coded(&self, number: u32) -> Result<u32, Error> {
+        tokio::task::yield_now().await;
+        if number == 0 { Err("zero".into()) } else { Ok(number + 1) }
+    }
+    fn decode(&self, workload: &[u8]) -> Result<u32, Error> {
+        Ok(std::str::from_utf8(workload)?.parse()?)
+    }
+    fn enc(&self, number: u32) -> String {
+        format!("<{number}>")
+    }
+    #[job(decode = "lend")]
+    async fn lent(&self, workload: &[u8]) -> Vec<u8> {
+        tokio::task::yield_now().await;
+        workload.to_vec()
+    }
+    fn lend(&self, workload: &[u8]) -> Vec<u8> {
+        [workload, b"!"].concat()
+    }
+    #[job]
+    async fn panics(&self) {
+        tokio::task::yield_now().await;
+        panic!("at the disco");
+    }
+    #[job]
+    async fn panics_at_once(&self) {
+        panic!("at once");
+    }
+    #[job]
+    async fn local(&self) -> Result<String, Error> {
+        let shared = Rc::clone(&self.shared);
+        Ok(tokio::task::spawn_local(async move { shared.get().to_string() }).await?)
+    }
+    #[job]
+    fn plain(&self, workload: String) -> String {
+        workload
+    }
+    fn process_start(&mut self) -> Result<(), Error> {
+        tokio::runtime::Handle::try_current()?;
+        Ok(())
+    }
+    fn begin(&self, _job: &Job, _workload: &[u8]) {
+        self.log.borrow_mut().push("begin".to_owned());
+    }
+    fn end(&self, _job: &Job, _workload: &[u8]) {
+        self.log.borrow_mut().push("end".to_owned());
+    }
+}
+
+#[test]
+fn asynchronous_methods_run_where_no_runtime_is() {
+    let worker = TestWorker::<Asynchronous>::new(WorkerOptions::new()).unwrap();
+    let call = |function, workload| String::from_utf8(worker.call(function, workload).unwrap()).unwrap();
+    assert_eq!(call("both", "w"), "w");
+    assert_eq!(worker.sent(), [Sent::Status { numerator: 1, denominator: 2 }]);
+    assert_eq!(call("nothing", ""), "");
+    assert_eq!(call("only_job", ""), "H:test:3");
+    assert_eq!(call("borrowed", r#"["a"]"#), "1");
+    assert_eq!(call("text", "a"), "A");
+    assert_eq!(call("coded", "1"), "<2>");
+    assert_eq!(call("lent", "a"), "a!");
+    assert_eq!(call("local", ""), "1");
+    assert_eq!(call("plain", "p"), "p");
+    let fails = |function, workload: &str| worker.call(function, workload).unwrap_err().to_string();
+    worker.worker().log.borrow_mut().clear();
+    assert_eq!(fails("coded", "0"), "zero");
+    assert_eq!(fails("panics", ""), "at the disco");
+    assert_eq!(fails("panics_at_once", ""), "at once");
+    assert_eq!(worker.worker().log.borrow().join(" "), "begin end begin end begin end");
+    assert_eq!(fails("coded", "x"), "decode failed: invalid digit found in string");
+}
+
+#[test]
+fn inside_a_runtime_call_async_is_named() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let worker = TestWorker::<Asynchronous>::new(WorkerOptions::new()).unwrap();
+        assert_eq!(worker.call_async("both", "w").await.unwrap(), b"w");
+        assert_eq!(worker.call_async("plain", "p").await.unwrap(), b"p");
+        assert_eq!(worker.call("plain", "p").unwrap(), b"p");
+        assert_eq!(
+            worker.call("both", "w").unwrap_err().to_string(),
+            "function both is asynchronous, and this test runs inside a runtime: use `call_async(\"both\", ..).await`"
+        );
+        // Several at once.
+        let (a, b) = tokio::join!(worker.call_async("only_job", ""), worker.call_async("only_job", ""));
+        assert_eq!((a.unwrap(), b.unwrap()), (b"H:test:4".to_vec(), b"H:test:5".to_vec()));
+    });
+}
+
+#[test]
+fn limits_of_asynchronous_jobs_are_loaded() {
+    let loaded = load(&["worker_api::Asynchronous"], Vec::new());
+    let of = |name: &str| {
+        let job = loaded.jobs().iter().find(|job| job.name.ends_with(name)).unwrap();
+        (job.concurrency, job.max_idle_time)
+    };
+    assert_eq!(of("::both"), (Some(32), Some(std::time::Duration::from_secs(300))));
+    assert_eq!(of("::nothing"), (Some(1), None));
+    assert_eq!(of("::plain"), (Some(1), None), "a runtime for process_start, in all processes of the worker");
+    let loaded = load(&["worker_api::Adder", "worker_api::Coded"], Vec::new());
+    let concurrency: Vec<_> = loaded.jobs().iter().map(|job| job.concurrency).collect();
+    assert_eq!(concurrency, [None, None, Some(1), Some(1), Some(1)]);
+}
+
+/// Types of a job that are sent and read by its callers as well.
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+struct Sum {
+    of: Vec<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+struct Total(i64);
+
+#[derive(Default)]
+struct Adder;
+
+#[worker]
+impl Adder {
+    #[job]
+    fn add(&self, Json(sum): Json<Sum>) -> Result<Json<Total>, Error> {
+        Ok(Json(Total(sum.of.iter().sum())))
+    }
+    #[job(name = "concatenate")]
+    async fn join(&self, Json(words): Json<Vec<&str>>) -> String {
+        words.concat()
+    }
+    #[job]
+    fn nothing(&self) {}
+}
+
+/// The second of two in one module, under another name, and one that wants none.
+mod others {
+    use super::*;
+
+    #[derive(Default)]
+    pub(super) struct Other;
+
+    #[worker(client = "Named")]
+    impl Other {
+        #[job(decode = "number")]
+        fn coded(&self, number: u64) -> &'static str {
+            if number > 0 { "some" } else { "none" }
+        }
+        fn number(&self, workload: &[u8]) -> Result<u64, Error> {
+            Ok(std::str::from_utf8(workload)?.parse()?)
+        }
+    }
+
+    #[derive(Default)]
+    struct Silent;
+
+    pub(super) struct SilentClient(pub(super) u8);
+
+    #[worker(client = "")]
+    impl Silent {
+        #[job]
+        fn nothing(&self) {}
+    }
+}
+
+/// A job server of one job: it answers with `result`, and gives what it was asked.
+fn answering(result: &[u8]) -> (String, std::thread::JoinHandle<(String, Vec<u8>)>) {
+    use gearman_protocol::{Decoder, Magic, PacketType, packet};
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, result) = (listener.local_addr().unwrap().to_string(), result.to_vec());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut decoder = Decoder::new(1 << 20);
+        loop {
+            while let Some(asked) = decoder.next_packet().unwrap() {
+                let mut answer = Vec::new();
+                let mut say = |kind, args: &[&[u8]]| packet::encode(Magic::Response, kind, args, &mut answer).unwrap();
+                match asked.kind {
+                    PacketType::EchoReq => say(PacketType::EchoRes, &[&asked.body]),
+                    PacketType::SubmitJob => {
+                        say(PacketType::JobCreated, &[b"H:a:1"]);
+                        say(PacketType::WorkComplete, &[b"H:a:1", &result]);
+                        stream.write_all(&answer).unwrap();
+                        let [function, _, workload] = asked.args().unwrap();
+                        return (String::from_utf8_lossy(function).into_owned(), workload.to_vec());
+                    }
+                    _ => {}
+                }
+                stream.write_all(&answer).unwrap();
+            }
+            let n = stream.read(decoder.space()).unwrap();
+            decoder.filled(n);
+        }
+    });
+    (address, server)
+}
+
+#[test]
+fn a_worker_has_a_typed_caller() {
+    use gearman_driver::{Client, ServerList};
+    let client = |address: &str| Client::new(ServerList::parse(address).unwrap());
+
+    let (address, server) = answering(b"6");
+    let total = AdderClient::add(&mut client(&address), &Sum { of: vec![1, 2, 3] });
+    assert_eq!(total.unwrap(), Total(6));
+    assert_eq!(server.join().unwrap(), ("worker_api::Adder::add".to_owned(), br#"{"of":[1,2,3]}"#.to_vec()));
+
+    let (address, server) = answering(b"ab");
+    assert_eq!(AdderClient::join(&mut client(&address), &vec!["a", "b"]).unwrap(), "ab");
+    assert_eq!(server.join().unwrap(), ("worker_api::Adder::concatenate".to_owned(), br#"["a","b"]"#.to_vec()));
+
+    let (address, server) = answering(b"");
+    assert!(AdderClient::nothing(&mut client(&address)).is_ok());
+    assert_eq!(server.join().unwrap(), ("worker_api::Adder::nothing".to_owned(), Vec::new()));
+
+    let (address, server) = answering(b"some");
+    assert_eq!(others::Named::coded(&mut client(&address), b"5").unwrap(), "some");
+    assert_eq!(server.join().unwrap(), ("worker_api::others::Other::coded".to_owned(), b"5".to_vec()));
+    assert_eq!(others::SilentClient(1).0, 1);
+
+    let (address, server) = answering(b"six");
+    let error = AdderClient::add(&mut client(&address), &Sum { of: Vec::new() }).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "function worker_api::Adder::add: its result is not of the type expected: expected value at line 1 column 1"
+    );
+    server.join().unwrap();
 }

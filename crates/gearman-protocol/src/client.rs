@@ -4,18 +4,18 @@
 //! reached a job server is never sent to another one: no job is submitted twice.
 
 mod error;
+mod submission;
 
 use std::time::{Duration, Instant};
 
 pub use error::{Attempt, ClientError};
+pub use submission::{Submission, Submitted};
+use submission::{number, refusal};
 
 use crate::connection::Connection;
-use crate::packet::{Packet, PacketError, PacketType};
+use crate::packet::{Packet, PacketType};
 use crate::request::{self, Priority};
 use crate::servers::{ServerAddress, ServerList};
-
-/// How many warnings of a job are kept for [`ClientError::Failed`]: a job may send any number.
-const WARNINGS_KEPT: usize = 64;
 
 /// What is heard of a job while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,9 +132,7 @@ impl Client {
         let mut bytes = Vec::new();
         request::submit(&mut bytes, priority, false, function, unique, workload)?;
         self.with_connection(bytes, deadline, |connection| {
-            let handle = wait_for_handle(connection, deadline)?;
-            on_event(JobEvent::Created(&handle));
-            wait_for_result(connection, deadline, handle, &mut on_event)
+            Ok(wait(connection, deadline, Submission::foreground(), &mut on_event)?.result)
         })
     }
 
@@ -160,7 +158,9 @@ impl Client {
         let deadline = self.deadline();
         let mut bytes = Vec::new();
         request::submit(&mut bytes, priority, true, function, unique, workload)?;
-        self.with_connection(bytes, deadline, |connection| wait_for_handle(connection, deadline))
+        self.with_connection(bytes, deadline, |connection| {
+            Ok(wait(connection, deadline, Submission::background(), &mut |_| ())?.handle)
+        })
     }
 
     /// Submits a background job that no worker is given before `epoch_seconds` (of Unix time).
@@ -177,7 +177,9 @@ impl Client {
         let deadline = self.deadline();
         let mut bytes = Vec::new();
         request::submit_job_epoch(&mut bytes, function, unique, epoch_seconds, workload)?;
-        self.with_connection(bytes, deadline, |connection| wait_for_handle(connection, deadline))
+        self.with_connection(bytes, deadline, |connection| {
+            Ok(wait(connection, deadline, Submission::background(), &mut |_| ())?.handle)
+        })
     }
 
     /// Asks the job server used last about a job. Others don't know its handle.
@@ -281,69 +283,18 @@ impl Client {
     }
 }
 
-fn wait_for_handle(connection: &mut Connection, deadline: Option<Instant>) -> Result<String, ClientError> {
-    loop {
-        let packet = connection.receive(deadline)?;
-        match packet.kind {
-            PacketType::JobCreated => {
-                return Ok(String::from_utf8_lossy(packet.first_and_rest().0).into_owned());
-            }
-            PacketType::Error => return Err(refusal(&packet)),
-            _ => {}
-        }
-    }
-}
-
-fn wait_for_result(
+/// Waits for the handle of a background job, or for the result of another.
+fn wait(
     connection: &mut Connection,
     deadline: Option<Instant>,
-    handle: String,
+    mut submission: Submission,
     on_event: &mut impl FnMut(JobEvent<'_>),
-) -> Result<Vec<u8>, ClientError> {
-    let mut warnings = Vec::new();
+) -> Result<Submitted, ClientError> {
     loop {
-        let mut packet = connection.receive(deadline)?;
-        if packet.kind == PacketType::Error {
-            return Err(refusal(&packet));
-        }
-        // Up to the first NUL: gearmand 1.1.20 makes a WORK_FAIL of an exception, and leaves the NUL after its handle.
-        let (name, data) = packet.first_and_rest();
-        if String::from_utf8_lossy(name) != handle {
-            continue;
-        }
-        match packet.kind {
-            PacketType::WorkComplete => {
-                let start = packet.body.len() - data.len();
-                packet.body.drain(..start);
-                return Ok(packet.body);
-            }
-            PacketType::WorkData => on_event(JobEvent::Data(data)),
-            PacketType::WorkWarning => {
-                on_event(JobEvent::Warning(data));
-                if warnings.len() == WARNINGS_KEPT {
-                    warnings.remove(0);
-                }
-                warnings.push(String::from_utf8_lossy(data).into_owned());
-            }
-            // A worker that counts in something else (fractions, say) must not cost its client the result.
-            PacketType::WorkStatus => {
-                if let Ok((numerator, denominator)) = read_progress(&packet) {
-                    on_event(JobEvent::Status { numerator, denominator });
-                }
-            }
-            PacketType::WorkFail => return Err(ClientError::Failed { handle, warnings }),
-            PacketType::WorkException => {
-                let message = String::from_utf8_lossy(data).into_owned();
-                return Err(ClientError::Exception { handle, message });
-            }
-            _ => {}
+        if let Some(submitted) = submission.take(connection.receive(deadline)?, &mut *on_event)? {
+            return Ok(submitted);
         }
     }
-}
-
-fn read_progress(packet: &Packet) -> Result<(u64, u64), PacketError> {
-    let [_, numerator, denominator] = packet.args()?;
-    Ok((number(packet.kind, numerator)?, number(packet.kind, denominator)?))
 }
 
 fn read_status(packet: &Packet) -> Result<JobStatus, ClientError> {
@@ -354,21 +305,6 @@ fn read_status(packet: &Packet) -> Result<JobStatus, ClientError> {
         numerator: number(packet.kind, numerator)?,
         denominator: number(packet.kind, denominator)?,
     })
-}
-
-fn number(kind: PacketType, field: &[u8]) -> Result<u64, PacketError> {
-    // Some senders end the last number with a NUL.
-    let digits = field.strip_suffix(b"\0").unwrap_or(field);
-    std::str::from_utf8(digits)
-        .ok()
-        .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| PacketError::NotANumber { kind, found: field.to_vec() })
-}
-
-fn refusal(packet: &Packet) -> ClientError {
-    let (code, text) = packet.first_and_rest();
-    let text_of = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    ClientError::Server { code: text_of(code), text: text_of(text) }
 }
 
 /// Without the server's name, which stands before it already.

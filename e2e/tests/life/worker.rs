@@ -76,7 +76,7 @@ fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it(
     assert!(log.contains("2 times in a row: the next one in 1."), "{log}");
     assert!(log.contains("3 times in a row: the next one in 2."), "{log}");
     assert!(log.contains("Exited with status 3"), "{log}");
-    assert_eq!(farm.console().row(&job("leave")).processes, 0);
+    farm.wait("the last one's end is told", || (farm.console().row(&job("leave")).processes == 0).then_some(()));
     assert_no_zombies(&farm);
 }
 

@@ -1,12 +1,14 @@
-//! Bounds of a job: who may set them, and who wins.
+//! Bounds and limits of a job: who may set them, and who wins.
 //!
 //! Per bound: `job_runtime_attributes`, else `override_attributes`, else `#[job]`, else `default_attributes`, else
-//! min 1, and max 1 or min where that is larger.
+//! min 1, and max 1 or min where that is larger. `max_idle_time` goes the same way, without the operator's word.
+
+use std::time::Duration;
 
 /// The most processes a bound may name, as in the console.
 pub const MAX_PROCESSES: u32 = 65_535;
 
-/// Bounds that a worker gives all its jobs, from [`default_attributes`](super::Worker::default_attributes) or
+/// Bounds and limits that a worker gives all its jobs, from [`default_attributes`](super::Worker::default_attributes) or
 /// [`override_attributes`](super::Worker::override_attributes). Once per process group.
 ///
 /// Codecs for all methods of a worker are `#[worker(decode = "..", encode = "..")]`: the compiler checks their types,
@@ -16,6 +18,7 @@ pub const MAX_PROCESSES: u32 = 65_535;
 pub struct JobAttributes {
     pub(crate) min_processes: Option<u32>,
     pub(crate) max_processes: Option<u32>,
+    pub(crate) max_idle_time: Option<Duration>,
 }
 
 impl JobAttributes {
@@ -33,6 +36,12 @@ impl JobAttributes {
     /// Never more processes than this (as `MaxProcesses`).
     pub fn max_processes(mut self, max_processes: u32) -> Self {
         self.max_processes = Some(max_processes);
+        self
+    }
+
+    /// How long a process above the minimum may stay idle; without it, the driver's `max_idle_time`.
+    pub fn max_idle_time(mut self, time: Duration) -> Self {
+        self.max_idle_time = Some(time);
         self
     }
 }

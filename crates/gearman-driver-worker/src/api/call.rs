@@ -5,7 +5,10 @@
 //! [`Method`](super::Method).
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use super::error::chain;
 use super::{Error, Job, Worker};
@@ -78,6 +81,30 @@ pub(crate) fn guard<T>(code: impl FnOnce() -> Result<T, Error>) -> Result<T, Cau
     }
 }
 
+/// As [`guard`], for a future: each poll is guarded.
+pub(crate) async fn guard_async<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Caught> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let polled = guard(|| {
+            Ok(match future.as_mut().poll(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(result) => Poll::Ready(guard(|| result)),
+            })
+        });
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(result),
+            // A future that panicked is not polled again.
+            Err(caught) => Poll::Ready(Err(caught)),
+        }
+    })
+    .await
+}
+
+/// An asynchronous job on its way. Not `Send`: a process has one thread that runs jobs.
+#[doc(hidden)]
+pub type JobFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Failed>> + 'a>>;
+
 /// One job's way through a worker. Its steps are called in the order decode, begin, method, encode.
 #[doc(hidden)]
 pub struct Call<'a> {
@@ -122,6 +149,20 @@ impl<'a> Call<'a> {
     /// Runs the method, notes it, and runs the worker's `end`. A failed method is told even if `end` fails as well.
     pub fn method<T>(&mut self, method: impl FnOnce(&mut Job) -> Result<T, Error>) -> Result<T, Failed> {
         let returned = guard(|| method(self.job));
+        self.ran(returned)
+    }
+
+    /// As [`Call::method`], for an `async fn`.
+    pub async fn method_async<T>(
+        &mut self,
+        method: impl AsyncFnOnce(&mut Job) -> Result<T, Error>,
+    ) -> Result<T, Failed> {
+        let returned = guard_async(method(self.job)).await;
+        self.ran(returned)
+    }
+
+    /// What follows the method, well or not.
+    fn ran<T>(&mut self, returned: Result<T, Caught>) -> Result<T, Failed> {
         self.notes.ran();
         let returned = returned.map_err(|caught| self.failed("", caught));
         let ended = guard(|| {

@@ -83,6 +83,14 @@ pub enum JobError {
         /// Why.
         source: ClientError,
     },
+    /// A job that a typed caller asked for gave a result of another type.
+    #[error("function {function}: its result is not of the type expected: {reason}")]
+    Result {
+        /// The function that was called.
+        function: String,
+        /// What is wrong with the bytes.
+        reason: String,
+    },
     /// The driver's list of job servers could not be read, so a client has nowhere to go.
     #[error("job servers {servers:?}: {source}")]
     Servers {

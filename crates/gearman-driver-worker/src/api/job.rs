@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gearman_protocol::JobAssignment;
 
-use super::{JobClient, JobError};
+use super::{AsyncJobClient, JobClient, JobError};
 
 /// What a running job can say to its client, by way of its job server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,12 @@ impl Job {
     #[must_use]
     pub fn client(&self) -> JobClient {
         JobClient::new(self.link.servers())
+    }
+
+    /// An asynchronous client of the driver's job servers, for asynchronous jobs that need others done.
+    #[must_use]
+    pub fn client_async(&self) -> AsyncJobClient {
+        AsyncJobClient::new(self.link.servers())
     }
 
     /// The runner's own hold on the workload, beside the `&mut Job` that the method gets.

@@ -13,7 +13,9 @@
 
 mod attributes;
 mod call;
+mod caller;
 mod client;
+mod client_async;
 mod codec;
 mod dispatch;
 mod error;
@@ -29,7 +31,10 @@ mod worker;
 
 pub use attributes::{JobAttributes, MAX_PROCESSES, RuntimeAttributes};
 pub use call::{Answer, Notes, Outcome};
+pub use caller::Caller;
 pub use client::JobClient;
+pub use client_async::AsyncJobClient;
+pub(crate) use client_async::prepare;
 pub use codec::{FromWorkload, IntoOutput, Json};
 pub use error::JobError;
 pub use job::{Job, JobLink, Report};
@@ -47,10 +52,11 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// What the code that `#[worker]` writes refers to. No part of the public interface: it changes with the macro.
 #[doc(hidden)]
 pub mod private {
-    pub use super::call::{Call, Failed};
+    pub use super::call::{Call, Failed, JobFuture};
+    pub use super::caller::{Caller, ReadsJson, SendsJson, TypedCall, no_result, text_result};
     pub use super::codec::{from_workload, into_output};
     pub use super::dispatch::{PlainKind, ResultKind};
-    pub use super::registry::{JobMethod, RegisteredWorker, WorkerType, worker_without_new};
+    pub use super::registry::{JobMethod, RegisteredWorker, Run, WorkerType, worker_without_new};
     pub use super::{Error, Job, JobAttributes, Worker, WorkerOptions};
     pub use inventory;
 }

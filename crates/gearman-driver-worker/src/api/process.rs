@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::call::{Answer, Call, Failed, Notes, Outcome, guard};
+use super::call::{Answer, Call, Caught, Failed, JobFuture, Notes, Outcome, guard, guard_async};
 use super::load::{LoadedFunction, LoadedJob};
 use super::{Error, Job, Method, Worker};
 
@@ -10,6 +10,8 @@ use super::{Error, Job, Method, Worker};
 pub(crate) enum Body {
     /// Code that `#[worker]` wrote.
     Written(for<'a, 'b> fn(&'b mut Call<'a>) -> Result<Vec<u8>, Failed>),
+    /// Asynchronous code that `#[worker]` wrote.
+    Async(for<'a> fn(Call<'a>) -> JobFuture<'a>),
     /// A declared method.
     Given(Method),
 }
@@ -70,13 +72,26 @@ impl ProcessWorker {
         guard(|| Ok(self.worker.process_name(original, &self.job.name))).unwrap_or(None)
     }
 
+    /// Whether the function at this place is asynchronous: [`run_async`](ProcessWorker::run_async) runs it.
+    pub(crate) fn is_async(&self, function: usize) -> bool {
+        matches!(self.bodies.get(function), Some(Body::Async(_)))
+    }
+
     /// Runs one job of the function at this place in [`functions`](ProcessWorker::functions), and says what to answer.
-    /// What went wrong is in `notes` when it returns.
+    /// What went wrong is in `notes` when it returns. An asynchronous function fails here.
     pub fn run(&self, function: usize, job: &mut Job, notes: &dyn Notes) -> Outcome {
-        let Some((body, declared)) = self.bodies.get(function).zip(self.job.functions.get(function)) else {
-            let message = format!("job {} does not serve function {}", self.job.name, job.function_name());
+        let turned_away = |message: String| {
             notes.failed(&message);
-            return Outcome { answer: Answer::Fail { message }, replace_process: false };
+            Outcome { answer: Answer::Fail { message }, replace_process: false }
+        };
+        let (name, of_job) = (job.function_name(), &self.job.name);
+        let run: &dyn Fn(&mut Call<'_>) -> Result<Vec<u8>, Failed> = match self.bodies.get(function) {
+            Some(Body::Written(run)) => run,
+            Some(Body::Given(method)) => &|call| run_given(method, call),
+            Some(Body::Async(_)) => {
+                return turned_away(format!("function {name} is asynchronous, and this process has no runtime"));
+            }
+            None => return turned_away(format!("job {of_job} does not serve function {name}")),
         };
         let panicked = Cell::new(false);
         // The runner's own hold on the workload: the method has the job mutably and the workload at once.
@@ -85,24 +100,45 @@ impl ProcessWorker {
         // decoded workload.
         let ran = guard(|| {
             let mut call = Call::new(&*self.worker, job, assignment.workload(), notes, &panicked);
-            Ok(match body {
-                Body::Written(run) => run(&mut call),
-                Body::Given(method) => run_given(method, &mut call),
-            })
+            Ok(run(&mut call))
         });
-        let message = match ran {
-            Ok(Ok(result)) => {
-                return Outcome { answer: Answer::Complete(result), replace_process: panicked.get() };
-            }
-            Ok(Err(failed)) => failed.message,
+        self.outcome(function, ran, panicked.get(), notes)
+    }
+
+    /// As [`run`](ProcessWorker::run), for asynchronous functions and for others, which block. Several may be on their
+    /// way at once.
+    pub async fn run_async(&self, function: usize, job: &mut Job, notes: &dyn Notes) -> Outcome {
+        let Some(Body::Async(run)) = self.bodies.get(function) else {
+            return self.run(function, job, notes);
+        };
+        let panicked = Cell::new(false);
+        let assignment = job.assignment();
+        let ran = guard_async(async {
+            // Its own box, so that what a panic leaves of it is dropped within the guard.
+            Ok(run(Call::new(&*self.worker, job, assignment.workload(), notes, &panicked)).await)
+        })
+        .await;
+        self.outcome(function, ran, panicked.get(), notes)
+    }
+
+    fn outcome(
+        &self,
+        function: usize,
+        ran: Result<Result<Vec<u8>, Failed>, Caught>,
+        panicked: bool,
+        notes: &dyn Notes,
+    ) -> Outcome {
+        let (message, panicked) = match ran {
+            Ok(Ok(result)) => return Outcome { answer: Answer::Complete(result), replace_process: panicked },
+            Ok(Err(failed)) => (failed.message, panicked),
             Err(caught) => {
                 notes.failed(&caught.message);
-                panicked.set(true);
-                caught.message
+                (caught.message, true)
             }
         };
-        let answer = if declared.exceptions { Answer::Exception { message } } else { Answer::Fail { message } };
-        Outcome { answer, replace_process: panicked.get() }
+        let exceptions = self.job.functions.get(function).is_some_and(|function| function.exceptions);
+        let answer = if exceptions { Answer::Exception { message } } else { Answer::Fail { message } };
+        Outcome { answer, replace_process: panicked }
     }
 }
 

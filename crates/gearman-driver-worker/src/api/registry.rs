@@ -2,7 +2,9 @@
 //!
 //! Only function pointers and names are registered; nothing is built before [`load`](super::load()) asks.
 
-use super::call::{Call, Failed};
+use std::time::Duration;
+
+use super::call::{Call, Failed, JobFuture};
 use super::{Error, Worker, WorkerOptions};
 
 /// One `#[worker]` type.
@@ -31,8 +33,21 @@ pub struct JobMethod {
     pub process_group: Option<&'static str>,
     /// Failures go out as WORK_EXCEPTION.
     pub exceptions: bool,
+    /// `max_idle_time` where given.
+    pub max_idle_time: Option<Duration>,
+    /// `concurrency` where given; for asynchronous methods only.
+    pub concurrency: Option<u32>,
     /// Takes a job through decode, hooks, the method and encode.
-    pub run: for<'a, 'b> fn(&'b mut Call<'a>) -> Result<Vec<u8>, Failed>,
+    pub run: Run,
+}
+
+/// The code of a `#[job]` method.
+#[derive(Debug, Clone, Copy)]
+pub enum Run {
+    /// Of a `fn`.
+    Sync(for<'a, 'b> fn(&'b mut Call<'a>) -> Result<Vec<u8>, Failed>),
+    /// Of an `async fn`.
+    Async(for<'a> fn(Call<'a>) -> JobFuture<'a>),
 }
 
 inventory::collect!(WorkerType);

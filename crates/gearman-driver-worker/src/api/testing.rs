@@ -6,10 +6,12 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use gearman_protocol::{JobAssignment, Magic, Packet, PacketType};
+use tokio::runtime::{self, Builder, Handle};
+use tokio::task::LocalSet;
 
 use super::load::{BuiltJob, LoadedJob, Runtime, build_worker};
 use super::registry::RegisteredWorker;
-use super::{Answer, Error, Job, JobError, JobLink, Notes, ProcessWorker, Report, WorkerOptions};
+use super::{Answer, Error, Job, JobError, JobLink, Notes, Outcome, ProcessWorker, Report, WorkerOptions};
 
 /// What a job under test told its client before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +31,18 @@ pub enum Sent {
 
 /// One worker, run in a unit test: each call goes through decode, `begin`, the method, `end` and encode, as in a worker
 /// process. `process_start` runs in [`new`](TestWorker::new), `process_stop` when it is dropped.
+///
+/// Asynchronous functions: [`call`](TestWorker::call) runs them where no runtime is running (a plain `#[test]`), on a
+/// runtime that the `TestWorker` then has from its `new` to its end, as a worker process has. Inside a runtime
+/// (`#[tokio::test]`), use [`call_async`](TestWorker::call_async).
 #[derive(Debug)]
 pub struct TestWorker<W: RegisteredWorker> {
     process: ProcessWorker,
     prefix: String,
     link: Rc<Recorder>,
     jobs_made: Cell<u64>,
+    /// Where a function is asynchronous, and no runtime was running in `new`.
+    runtime: Option<runtime::Runtime>,
     worker: PhantomData<W>,
 }
 
@@ -55,33 +63,80 @@ impl<W: RegisteredWorker> TestWorker<W> {
             functions.extend(job.functions);
             bodies.extend(of_job);
         }
-        let job =
-            LoadedJob { name: path.to_owned(), min_processes: 1, max_processes: 1, functions, worker: path.to_owned() };
+        let job = LoadedJob {
+            name: path.to_owned(),
+            min_processes: 1,
+            max_processes: 1,
+            max_idle_time: None,
+            concurrency: None,
+            functions,
+            worker: path.to_owned(),
+        };
         let mut process = ProcessWorker::new(built.worker, job, bodies);
-        process.start().map_err(|error| format!("worker {path}: process_start failed: {error}"))?;
-        Ok(Self { process, prefix, link, jobs_made: Cell::new(0), worker: PhantomData })
+        let is_async = (0..process.functions().len()).any(|function| process.is_async(function));
+        let runtime = match is_async && Handle::try_current().is_err() {
+            true => Some(Builder::new_current_thread().enable_all().build()?),
+            false => None,
+        };
+        let started = match &runtime {
+            Some(runtime) => LocalSet::new().block_on(runtime, async { process.start() }),
+            None => process.start(),
+        };
+        started.map_err(|error| format!("worker {path}: process_start failed: {error}"))?;
+        Ok(Self { process, prefix, link, jobs_made: Cell::new(0), runtime, worker: PhantomData })
     }
 
     /// Runs one job. `function` is the name that the method is registered as, with the worker's prefix or without.
     ///
     /// # Errors
-    /// What the client would be told; and a function that the worker does not have.
+    /// What the client would be told; a function that the worker does not have; an asynchronous function inside a runtime.
     pub fn call(&self, function: &str, workload: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
+        let place = self.place(function)?;
+        if !self.process.is_async(place) {
+            return result(self.process.run(place, &mut self.job(place, workload.as_ref())?, &Unnoted));
+        }
+        if Handle::try_current().is_ok() {
+            return Err(format!(
+                "function {function} is asynchronous, and this test runs inside a runtime: \
+                 use `call_async({function:?}, ..).await`"
+            )
+            .into());
+        }
+        let call = self.call_async(function, workload);
+        match &self.runtime {
+            Some(runtime) => LocalSet::new().block_on(runtime, call),
+            // It was made inside a runtime that has ended since.
+            None => LocalSet::new().block_on(&Builder::new_current_thread().enable_all().build()?, call),
+        }
+    }
+
+    /// As [`call`](TestWorker::call), inside a runtime. A job that uses `tokio::task::spawn_local` needs a
+    /// `tokio::task::LocalSet` around the test, as it has one in a worker process.
+    ///
+    /// # Errors
+    /// What the client would be told; a function that the worker does not have.
+    pub async fn call_async(&self, function: &str, workload: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
+        let place = self.place(function)?;
+        let mut job = self.job(place, workload.as_ref())?;
+        result(self.process.run_async(place, &mut job, &Unnoted).await)
+    }
+
+    fn place(&self, function: &str) -> Result<usize, Error> {
         let functions = self.process.functions();
         let full = format!("{}{function}", self.prefix);
         let place = |name: &str| functions.iter().position(|function| function.name == name);
-        let Some(place) = place(&full).or_else(|| place(function)) else {
+        place(&full).or_else(|| place(function)).ok_or_else(|| {
             let short = |name: &'_ str| name.strip_prefix(&*self.prefix).unwrap_or(name).to_owned();
             let known: Vec<_> = functions.iter().map(|function| short(&function.name)).collect();
             let path = W::TYPE.path;
-            return Err(format!("worker {path} has no function {function}; it has: {}", known.join(", ")).into());
-        };
-        let assignment = self.assignment(&functions[place].name, workload.as_ref())?;
+            format!("worker {path} has no function {function}; it has: {}", known.join(", ")).into()
+        })
+    }
+
+    fn job(&self, place: usize, workload: &[u8]) -> Result<Job, Error> {
+        let assignment = self.assignment(&self.process.functions()[place].name, workload)?;
         let link: Rc<dyn JobLink> = self.link.clone();
-        match self.process.run(place, &mut Job::new(link, Rc::new(assignment)), &Unnoted).answer {
-            Answer::Complete(result) => Ok(result),
-            Answer::Fail { message } | Answer::Exception { message } => Err(message.into()),
-        }
+        Ok(Job::new(link, Rc::new(assignment)))
     }
 
     /// A job as a job server would hand it out.
@@ -106,7 +161,23 @@ impl<W: RegisteredWorker> TestWorker<W> {
 
 impl<W: RegisteredWorker> Drop for TestWorker<W> {
     fn drop(&mut self) {
-        self.process.stop();
+        match self.runtime.take() {
+            Some(runtime) => {
+                let within = runtime.enter();
+                self.process.stop();
+                drop(within);
+                // It may be dropped inside another runtime, which refuses to wait for this one.
+                runtime.shutdown_background();
+            }
+            None => self.process.stop(),
+        }
+    }
+}
+
+fn result(outcome: Outcome) -> Result<Vec<u8>, Error> {
+    match outcome.answer {
+        Answer::Complete(result) => Ok(result),
+        Answer::Fail { message } | Answer::Exception { message } => Err(message.into()),
     }
 }
 

@@ -35,8 +35,6 @@ pub struct Program<'a> {
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
     pub added: Vec<JobSpec>,
-    /// Whether it is fine that there is no job at all.
-    pub may_be_empty: bool,
 }
 
 /// Runs a host over its end of the host protocol; in a forked worker process, runs that. The exit code of either.
@@ -141,7 +139,7 @@ impl Host {
             worker_options: &load_message.worker_options,
             job_runtime_attributes: &bounds,
             added: program.added,
-            may_be_empty: program.may_be_empty,
+            may_be_empty: load_message.may_be_empty,
         })
         .map_err(|error| error.to_string())?;
         guard::one_thread("by a worker's constructor")?;
@@ -323,6 +321,7 @@ fn declaration(job: &crate::api::LoadedJob) -> JobDeclaration {
         functions: job.functions.iter().map(|function| function.name.clone()).collect(),
         min_processes: job.min_processes,
         max_processes: job.max_processes,
+        max_idle_time: job.max_idle_time.map(|time| time.as_secs_f64()),
     }
 }
 

@@ -49,10 +49,20 @@ impl Board {
 
     /// The job has its answer, which is not sent yet.
     pub(super) fn finish(&self, succeeded: bool, took: Duration) {
+        self.count(succeeded, took);
+        self.none_in_hand();
+    }
+
+    /// Counts a job that has its answer.
+    pub(super) fn count(&self, succeeded: bool, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.slot.add(if succeeded { at::DONE } else { at::FAILED }, 1);
         self.slot.add(at::SERVICE_MICROS, micros);
         self.slot.add(at::HISTOGRAM + 8 * scoreboard::bucket(micros), 1);
+    }
+
+    /// No job is in hand.
+    pub(super) fn none_in_hand(&self) {
         self.slot.store(at::JOB_STARTED, 0);
         self.slot.store(at::FUNCTION, 0);
     }

@@ -23,9 +23,9 @@ use super::server::{Server, Standing, registration};
 use crate::api::{Answer, Job, JobLink, ProcessWorker};
 
 /// How long a job server may take to answer GRAB_JOB while others could be asked.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a drain waits for what a job server owes.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The loop of one worker process.
 pub(super) struct JobLoop<'a> {

@@ -3,8 +3,10 @@
 //! It talks to the job servers itself, takes jobs, runs them, answers. What the supervisor knows of it stands in its
 //! slot of the scoreboard; what it prints goes to its two FIFOs. It drains on TERM, on INT and at the lifeline's end.
 
+mod async_loop;
 mod backoff;
 mod board;
+mod health;
 mod job_loop;
 pub(crate) mod logger;
 mod outgoing;
@@ -14,6 +16,7 @@ mod server;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::{signal, title};
@@ -23,6 +26,7 @@ use gearman_protocol::ServerList;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getpid, setpgid};
 
+use self::async_loop::{AsyncLoop, Shared};
 use self::board::Board;
 use self::job_loop::JobLoop;
 use crate::api::Loaded;
@@ -85,10 +89,20 @@ fn start(plan: Plan) -> Result<i32, String> {
     let Some(mut worker) = plan.loaded.into_process(&plan.job) else {
         return Err(format!("the host has no job {:?}", plan.job));
     };
+    let runtime = worker
+        .job()
+        .concurrency
+        .map(AsyncLoop::new)
+        .transpose()
+        .map_err(|error| format!("the runtime for asynchronous jobs can't be made: {error}"))?;
     let title = worker.process_name(&plan.program).unwrap_or_else(|| format!("{} [worker {}]", plan.program, plan.job));
     let _ = title::set(&title);
 
-    if let Err(error) = worker.start() {
+    let started = match &runtime {
+        Some(runtime) => runtime.within(|| worker.start()),
+        None => worker.start(),
+    };
+    if let Err(error) = started {
         let message = format!("process_start failed: {error}");
         board.note_error(&message);
         return Err(message);
@@ -96,8 +110,17 @@ fn start(plan: Plan) -> Result<i32, String> {
     let servers = ServerList::parse(&plan.server).map_err(|error| error.to_string())?;
     let id = client_id(&plan.host_name, plan.driver_pid, getpid().as_raw().unsigned_abs(), &plan.job);
     board.state(State::Idle);
-    JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &stop).run();
-    worker.stop();
+    match runtime {
+        None => {
+            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &stop).run();
+            worker.stop();
+        }
+        Some(runtime) => {
+            let process =
+                Shared::new(Rc::new(worker), Rc::new(board), functions, &id, &plan.server, runtime.concurrency());
+            runtime.run(&servers, process, &stop);
+        }
+    }
     drop(lifeline);
     Ok(0)
 }

@@ -10,20 +10,17 @@ use gearman_protocol::{Decoder, Packet, PacketType, ServerAddress, request};
 use nix::poll::PollFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::backoff::Backoff;
+use super::health::Health;
 use super::report::ConnectionLink;
 
 /// A packet larger than this is taken for garbage.
-const MAX_PACKET_BYTES: usize = 1 << 30;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const MAX_PACKET_BYTES: usize = 1 << 30;
 /// How long a read waits before the loop looks around; a signal ends it at once.
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long a write may wait without any progress.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server that was parted from may take to close its end.
-const PARTING_TIMEOUT: Duration = Duration::from_secs(120);
-/// A connection that lived as long as this was a good one.
-const GOOD_LIFE: Duration = Duration::from_secs(2);
+pub(super) const PARTING_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What this worker process has asked the server for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +46,7 @@ enum State {
     },
     Connecting {
         socket: Socket,
-        since: Instant,
+        until: Instant,
     },
     Up(Up),
     /// The server owes an answer and did not give it; our end is shut, so it will take back what it may grant.
@@ -68,9 +65,7 @@ pub(super) struct Server {
     resolved: Vec<SocketAddr>,
     turn: usize,
     state: State,
-    backoff: Backoff,
-    /// A failure was logged since the server was last seen well.
-    told: bool,
+    health: Health,
 }
 
 impl Server {
@@ -82,8 +77,7 @@ impl Server {
             resolved: Vec::new(),
             turn: 0,
             state: State::Away { until: Instant::now() },
-            backoff: Backoff::default(),
-            told: false,
+            health: Health::new(address.to_string()),
         }
     }
 
@@ -106,9 +100,7 @@ impl Server {
     pub(super) fn interest(&self) -> (Option<(BorrowedFd<'_>, PollFlags)>, Option<Instant>) {
         match &self.state {
             State::Away { until } => (None, Some(*until)),
-            State::Connecting { socket, since } => {
-                (Some((socket.as_fd(), PollFlags::POLLOUT)), Some(*since + CONNECT_TIMEOUT))
-            }
+            State::Connecting { socket, until } => (Some((socket.as_fd(), PollFlags::POLLOUT)), Some(*until)),
             State::Up(up) => (Some((up.stream.as_fd(), PollFlags::POLLIN)), None),
             State::Parting { stream, until } => (Some((stream.as_fd(), PollFlags::POLLIN)), Some(*until)),
         }
@@ -120,7 +112,7 @@ impl Server {
         match &mut self.state {
             State::Away { until } if *until <= now => self.connect(),
             State::Away { .. } => {}
-            State::Connecting { since, .. } if ready || *since + CONNECT_TIMEOUT <= now => {
+            State::Connecting { until, .. } if ready || *until <= now => {
                 self.connected(ready, registration);
             }
             State::Connecting { .. } => {}
@@ -138,7 +130,10 @@ impl Server {
 
     fn connect(&mut self) {
         match self.begin_connect() {
-            Ok(socket) => self.state = State::Connecting { socket, since: Instant::now() },
+            Ok(socket) => {
+                let until = Instant::now() + self.health.patience();
+                self.state = State::Connecting { socket, until };
+            }
             Err(error) => self.lost(&format!("no connection: {error}")),
         }
     }
@@ -171,7 +166,7 @@ impl Server {
             return;
         };
         if !ready {
-            return self.lost("no connection within 5 s");
+            return self.lost("no connection in time");
         }
         let failure = match socket.take_error() {
             Ok(None) => None,
@@ -240,66 +235,42 @@ impl Server {
     /// # Errors
     /// When a job server does not send such a packet to a worker.
     pub(super) fn aside(&mut self, packet: &Packet) -> Result<(), String> {
-        match packet.kind {
-            PacketType::EchoRes | PacketType::Noop | PacketType::NoJob => Ok(()),
-            PacketType::Error => {
-                // Of a job that was taken back meanwhile, say; it answers nothing that we wait for.
-                let text = packet.args::<2>().map_or_else(
-                    |_| String::from_utf8_lossy(&packet.body).into_owned(),
-                    |[code, text]| format!("{} {}", String::from_utf8_lossy(code), String::from_utf8_lossy(text)),
-                );
-                log::debug!("job server {} says: {text}", self.name);
-                Ok(())
-            }
-            other => Err(format!("a {other:?} packet, which a worker did not ask for")),
-        }
+        self.health.aside(packet)
     }
 
     /// The server behaves: the next failure is news, and is followed up at once.
     pub(super) fn seen_well(&mut self) {
-        self.backoff.reset();
-        self.told = false;
+        self.health.seen_well();
     }
 
     /// What came is no Gearman: the connection is dropped, told once, made again.
     pub(super) fn garbage(&mut self, reason: &str) {
-        if !self.told {
-            log::warn!("job server {} sent what is no Gearman ({reason}): the connection is made again", self.name);
-            self.told = true;
-        }
+        self.health.garbage(reason);
         self.away();
     }
 
     /// The connection is gone, or did not come about.
     pub(super) fn lost(&mut self, reason: &str) {
-        if !self.told && self.backoff.failing() {
-            log::info!("job server {} is away ({reason}): tried again until it is back", self.name);
-            self.told = true;
-        } else {
-            log::debug!("job server {}: {reason}", self.name);
-        }
+        self.health.lost(reason);
         self.away();
     }
 
     fn away(&mut self) {
-        if let State::Up(up) = &self.state
-            && up.since.elapsed() >= GOOD_LIFE
-        {
-            self.backoff.reset();
+        if let State::Up(up) = &self.state {
+            self.health.lived(up.since);
         }
-        self.state = State::Away { until: Instant::now() + self.backoff.next() };
+        self.state = State::Away { until: Instant::now() + self.health.delay() };
     }
 
     /// Leaves a server that owes an answer: what it grants from now on, it takes back when it sees that our end is shut;
     /// what we sent it before still reaches it.
     pub(super) fn part(&mut self) {
         let State::Up(up) = &self.state else { return };
-        log::warn!("job server {} does not answer: left aside until it does", self.name);
-        self.told = true;
+        self.health.silent();
         let stream = Rc::clone(&up.stream);
         self.state = match stream.shutdown(std::net::Shutdown::Write) {
             Ok(()) => State::Parting { stream, until: Instant::now() + PARTING_TIMEOUT },
-            Err(_) => State::Away { until: Instant::now() + self.backoff.next() },
+            Err(_) => State::Away { until: Instant::now() + self.health.delay() },
         };
     }
 }

@@ -66,7 +66,9 @@ fn run_is_the_default() {
     }
     assert_eq!(parsed("--interval 1").layer, parsed("run --interval 1").layer);
     assert_eq!(parsed("--interval 1").layer, parsed("--interval 1 run").layer);
-    assert_eq!(parsed("check --namespaces a").action, Action::Check);
+    assert_eq!(parsed("check --namespaces a").action, Action::Check(Names::default()));
+    let names = Names { against: Some("f".into()), write: Some("g".into()) };
+    assert_eq!(parsed("check --against f --write=g").action, Action::Check(names));
 }
 
 #[test]

@@ -33,6 +33,18 @@ impl Image {
     #[job(exceptions = "yes")]
     fn flag(&self) {}
 
+    #[job(max_idle_time = "5min")]
+    fn unit(&self) {}
+
+    #[job(max_idle_time)]
+    fn no_time(&self) {}
+
+    #[job(concurrency = 0)]
+    async fn none(&self) {}
+
+    #[job(concurrency = 8)]
+    fn synchronous(&self) {}
+
     #[job = "name"]
     fn assigned(&self) {}
 

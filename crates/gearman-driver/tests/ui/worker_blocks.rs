@@ -38,4 +38,10 @@ impl Image {}
 #[worker(endcode = "x")]
 impl Image {}
 
+#[worker(client = 1)]
+impl Image {}
+
+#[worker(client = "two words")]
+impl Image {}
+
 fn main() {}

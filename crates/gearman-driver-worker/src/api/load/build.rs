@@ -5,7 +5,7 @@ use super::{LoadError, LoadedFunction, LoadedJob, Runtime};
 use crate::api::attributes::Bounds;
 use crate::api::call::guard;
 use crate::api::process::Body;
-use crate::api::registry::{JobMethod, WorkerType};
+use crate::api::registry::{JobMethod, Run, WorkerType};
 use crate::api::{JobSpec, Worker, WorkerOptions};
 
 /// A worker and its jobs.
@@ -30,25 +30,51 @@ pub(crate) fn build_worker(
     let worker = guard(|| (worker_type.build)(options))
         .map_err(|caught| LoadError::New { worker: path.to_owned(), message: caught.message })?;
     let prefix = ask(path, "prefix", || worker.prefix())?;
-    let defaults = ask(path, "default_attributes", || worker.default_attributes())?.into();
-    let overrides = Bounds::from(ask(path, "override_attributes", || worker.override_attributes())?);
+    let defaults = ask(path, "default_attributes", || worker.default_attributes())?;
+    let overrides = ask(path, "override_attributes", || worker.override_attributes())?;
+
+    // In all processes of the worker, since `process_start` runs in each, and may make what belongs to a runtime.
+    let is_async = worker_type.methods.iter().any(|method| matches!(method.run, Run::Async(_)));
 
     let mut jobs = Vec::new();
     for group in groups(worker_type.methods) {
         let name = format!("{prefix}{}", group.name);
         let operator = runtime.bounds(Some(format!("{path}::{}", group.name)), &name);
         let (min_processes, max_processes) =
-            operator.over(overrides).over(group.bounds(path)?).over(defaults).resolve().map_err(|reason| {
-                LoadError::Bounds { worker: path.to_owned(), job: group.described(), reason: operator.blame(reason) }
-            })?;
+            operator.over(overrides.into()).over(group.bounds(path)?).over(defaults.into()).resolve().map_err(
+                |reason| LoadError::Bounds {
+                    worker: path.to_owned(),
+                    job: group.described(),
+                    reason: operator.blame(reason),
+                },
+            )?;
+        let of_group = group.once(path, "max_idle_time", |method| method.max_idle_time)?;
+        let max_idle_time = overrides.max_idle_time.or(of_group).or(defaults.max_idle_time);
+        let concurrency = group.once(path, "concurrency", |method| method.concurrency)?;
+        let concurrency = is_async.then_some(concurrency.unwrap_or(1).max(1));
         let functions = group
             .methods
             .iter()
             .map(|method| LoadedFunction { name: format!("{prefix}{}", method.name), exceptions: method.exceptions })
             .collect();
         jobs.push(BuiltJob {
-            job: LoadedJob { name, min_processes, max_processes, functions, worker: path.to_owned() },
-            bodies: group.methods.iter().map(|method| Body::Written(method.run)).collect(),
+            job: LoadedJob {
+                name,
+                min_processes,
+                max_processes,
+                max_idle_time,
+                concurrency,
+                functions,
+                worker: path.to_owned(),
+            },
+            bodies: group
+                .methods
+                .iter()
+                .map(|method| match method.run {
+                    Run::Sync(run) => Body::Written(run),
+                    Run::Async(run) => Body::Async(run),
+                })
+                .collect(),
         });
     }
     Ok(BuiltWorker { worker, jobs })
@@ -67,7 +93,9 @@ pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(B
         .map_err(|reason| LoadError::Added { job: worker.clone(), reason: operator.blame(reason) })?;
     let functions =
         spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
-    let job = LoadedJob { name: spec.name, min_processes, max_processes, functions, worker };
+    let (max_idle_time, concurrency) = (None, None);
+    let job =
+        LoadedJob { name: spec.name, min_processes, max_processes, max_idle_time, concurrency, functions, worker };
     let bodies = spec.methods.into_iter().map(Body::Given).collect();
     Ok((spec.worker, BuiltJob { job, bodies }))
 }
@@ -103,17 +131,18 @@ impl Group {
     /// What the `#[job]`s of the group say, each bound at most once.
     fn bounds(&self, path: &str) -> Result<Bounds, LoadError> {
         Ok(Bounds {
-            min: self.bound(path, "min_processes", |method| method.min_processes)?,
-            max: self.bound(path, "max_processes", |method| method.max_processes)?,
+            min: self.once(path, "min_processes", |method| method.min_processes)?,
+            max: self.once(path, "max_processes", |method| method.max_processes)?,
         })
     }
 
-    fn bound(
+    /// What one of the methods says for all; at most one may.
+    fn once<T>(
         &self,
         path: &str,
         bound: &'static str,
-        of: impl Fn(&JobMethod) -> Option<u32>,
-    ) -> Result<Option<u32>, LoadError> {
+        of: impl Fn(&JobMethod) -> Option<T>,
+    ) -> Result<Option<T>, LoadError> {
         let mut setters = self.methods.iter().filter(|method| of(method).is_some());
         let first = setters.next();
         if let (Some(first), Some(second)) = (first, setters.next()) {

@@ -61,7 +61,7 @@ pub enum LoadError {
         /// What is wrong.
         reason: String,
     },
-    /// Two methods of one process group set the same bound.
+    /// Two methods of one process group set the same bound or limit.
     #[error(
         "worker {worker}, process group {group}: {bound} is set by method {first} and by method {second}; set it once per \
          process group"
@@ -71,7 +71,7 @@ pub enum LoadError {
         worker: String,
         /// The process group.
         group: String,
-        /// `min_processes` or `max_processes`.
+        /// `min_processes`, say.
         bound: &'static str,
         /// The method that sets it first.
         first: &'static str,

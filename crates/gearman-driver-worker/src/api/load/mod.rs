@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -54,6 +55,11 @@ pub struct LoadedJob {
     pub min_processes: u32,
     /// Never more processes than this.
     pub max_processes: u32,
+    /// How long a process above the minimum may stay idle; `None` leaves it to the driver.
+    pub max_idle_time: Option<Duration>,
+    /// How many jobs a process runs at once, on a runtime, where a method of its worker is asynchronous; `None`: one after
+    /// the other, without a runtime.
+    pub concurrency: Option<u32>,
     /// What its processes register with the job servers.
     pub functions: Vec<LoadedFunction>,
     /// Path of the worker type, or that the program added the job: for messages.

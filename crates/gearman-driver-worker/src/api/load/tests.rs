@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::call::{Call, Failed};
-use crate::api::registry::JobMethod;
+use crate::api::registry::{JobMethod, Run};
 use crate::api::{Error, Job, JobAttributes, Method};
 
 /// A worker that is told what to be.
@@ -41,7 +41,9 @@ const fn method(name: &'static str) -> JobMethod {
         max_processes: None,
         process_group: None,
         exceptions: false,
-        run,
+        max_idle_time: None,
+        concurrency: None,
+        run: Run::Sync(run),
     }
 }
 
