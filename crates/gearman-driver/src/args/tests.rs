@@ -190,14 +190,6 @@ fn wrong_usage_is_told_and_has_exit_code_2() {
     For more information, try '--help'.
     exit code 2
     ");
-    insta::assert_snapshot!(refused("--embedded-server"), @"
-    error: `--embedded-server`: not yet: a later release has this flag (run a job server inside, for trying things out), on the command line
-
-    Usage: gearman-driver [OPTIONS] [COMMAND]
-
-    For more information, try '--help'.
-    exit code 2
-    ");
     insta::assert_snapshot!(refused("statu"), @"
     error: unrecognized subcommand 'statu'
 
