@@ -87,8 +87,10 @@ impl Driver {
         };
         let told = Arc::clone(&end);
         let ended = move |result: Result<u8, gearman_driver_supervisor::RunError>| {
-            // No process of ours needs it any more.
-            drop(server);
+            {
+                // Stops here: no process of ours needs it any more.
+                let _embedded = server;
+            }
             RUNNING.store(false, Ordering::SeqCst);
             told.come(match result {
                 Ok(0) => Ok(()),

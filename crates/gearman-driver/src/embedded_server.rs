@@ -17,6 +17,12 @@ impl Driver {
     }
 }
 
+/// Whether the text can be a list of job servers, before it is known whether one runs inside.
+pub(crate) fn check_list(text: &str) -> Result<(), String> {
+    let text = text.strip_suffix(":0").unwrap_or(text);
+    ServerList::parse(text).map(drop).map_err(|error| error.to_string())
+}
+
 /// The job servers of the configuration. Where one runs inside, its port may be 0: [`start`] puts in the real one.
 pub(crate) fn servers(config: &Config) -> Result<ServerList, String> {
     let complaint = |error: &dyn std::fmt::Display| format!("`server`: {error}, {}", config.server.origin);

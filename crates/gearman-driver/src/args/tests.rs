@@ -288,6 +288,8 @@ fn help_and_version_name_the_program() {
                                            default.
           --name <NAME>                    The driver's name, where several run on one host; shown in
                                            process titles.
+          --embedded-server                Run a job server inside, at --server, for trying things out;
+                                           port 0 takes a free one.
           --unknown-job-command <COMMAND>  What to run when jobs wait for a function that no job here
                                            has.
       -h, --help                           Print help
