@@ -89,9 +89,13 @@ mod with_the_feature {
     }
 }
 
-/// Where the feature is left out, there is no such server.
+/// Where the feature is left out: nothing that would have to be stopped.
 #[cfg(not(feature = "embedded-server"))]
-pub(crate) fn start(setup: &mut gearman_driver_supervisor::Setup) -> Result<(), String> {
+pub(crate) struct NoServer;
+
+/// Where the feature is left out, wishing for such a server is an error.
+#[cfg(not(feature = "embedded-server"))]
+pub(crate) fn start(setup: &mut gearman_driver_supervisor::Setup) -> Result<NoServer, String> {
     if setup.config.embedded_server {
         return Err(format!(
             "embedded_server is set, {}: this program was built without it; add the feature `embedded-server` of \
@@ -99,7 +103,7 @@ pub(crate) fn start(setup: &mut gearman_driver_supervisor::Setup) -> Result<(), 
             setup.config.origin("embedded_server")
         ));
     }
-    Ok(())
+    Ok(NoServer)
 }
 
 #[cfg(test)]
