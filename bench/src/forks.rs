@@ -19,6 +19,7 @@ use crate::{Failure, usage};
 
 /// How forks are measured.
 #[derive(Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// MiB of data that the host has loaded.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(6..))]
