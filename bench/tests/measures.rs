@@ -14,8 +14,25 @@ fn bench(arguments: &[&str]) -> String {
 #[test]
 fn spawn_counts_ours_and_a_peer() {
     let peer = "tool=gearman -w -h 127.0.0.1 -p {port} -f {function} cat";
-    let table = bench(&["spawn", "--processes", "1", "--runs", "1", "--pairs", "1", "--data", "6", "--forks", "3", "--peer", peer]);
-    assert!(table.contains("| gearman-driver | ") && table.contains("| tool | ") && table.contains("\n| ratio | "), "{table}");
+    let table = bench(&[
+        "spawn",
+        "--processes",
+        "1",
+        "--runs",
+        "1",
+        "--pairs",
+        "1",
+        "--data",
+        "6",
+        "--forks",
+        "3",
+        "--peer",
+        peer,
+    ]);
+    assert!(
+        table.contains("| gearman-driver | ") && table.contains("| tool | ") && table.contains("\n| ratio | "),
+        "{table}"
+    );
 }
 
 #[test]
