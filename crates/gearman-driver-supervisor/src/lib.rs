@@ -85,6 +85,7 @@ pub struct Checked {
 
 /// The driver could not start, or could not go on. One sentence for people.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The log file cannot be opened.
     #[error(transparent)]
