@@ -41,13 +41,16 @@ pub(crate) enum Action {
     Status(status::Request),
     /// Write what a shell completes, or the manual page: `completions`.
     Completions(Page),
+    /// A subcommand that the program itself has, behind options of the driver: it takes none of them.
+    /// To be answered with exit code 2.
+    Misplaced(String),
     /// A subcommand that is known, and comes with a later release. To be answered with "not yet: NAME"
     /// and exit code 2.
     NotYet(&'static str),
 }
 
 /// Subcommands that come with a later release.
-const LATER: [&str; 7] = ["demo", "console", "top", "reload", "drain", "doctor", "import"];
+const LATER: [&str; 6] = ["console", "top", "reload", "drain", "doctor", "import"];
 
 /// The options that `status` takes: they say where the console is.
 const STATUS_OPTIONS: [&str; 3] = ["console_port", "console_host", "configfile"];
@@ -60,13 +63,14 @@ Each option is also an environment variable (GEARMAN_DRIVER_INTERVAL, lists sepa
 of a config file; the command line wins over the environment, and that over config files.
 Exit codes: 0 after a clean shutdown, 1 after a failure, 2 after wrong usage.";
 
-/// Parses a command line whose first item is the program's name.
+/// Parses a command line whose first item is the program's name. `own` are subcommands that the program itself has,
+/// and sees to before it comes here: they are shown in help.
 ///
 /// # Errors
 /// What is to be shown instead of running: wrong usage (exit code 2), help or version (exit code 0).
-pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+pub(crate) fn parse(args: impl Iterator<Item = OsString>, own: &[Command]) -> Result<Invocation, clap::Error> {
     let args: Vec<OsString> = args.collect();
-    let mut command = command(&program_name(args.first()));
+    let mut command = command(&program_name(args.first()), own);
     let matches = command.try_get_matches_from_mut(args)?;
     let (action, below) = match matches.subcommand() {
         None => (Action::Run, None),
@@ -79,6 +83,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, 
             let page = below.get_one::<Page>("shell").copied();
             (Action::Completions(page.expect("clap asks for it: it is required")), None)
         }
+        Some((name, _)) if own.iter().any(|own| own.get_name() == name) => (Action::Misplaced(name.to_owned()), None),
         Some((name, below)) => match LATER.into_iter().find(|later| *later == name) {
             Some(later) => (Action::NotYet(later), None),
             None => (Action::Run, Some(below)),
@@ -185,7 +190,7 @@ fn status_request(matches: &ArgMatches) -> status::Request {
 }
 
 /// The command line as it is parsed.
-fn command(program: &str) -> Command {
+fn command(program: &str, own: &[Command]) -> Command {
     let later = LATER.into_iter().map(|name| {
         Command::new(name)
             .about("Comes with a later release")
@@ -194,7 +199,7 @@ fn command(program: &str) -> Command {
             .arg(Arg::new("rest").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true))
     });
     let not_yet = || OPTIONS.iter().filter(|spec| !spec.is_ready()).map(argument);
-    ready_command(program)
+    ready_command(program, own)
         .args(not_yet())
         .mut_subcommands(|sub| if TAKE_ALL.contains(&sub.get_name()) { sub.args(not_yet()) } else { sub })
         .subcommands(later)
@@ -204,7 +209,7 @@ fn command(program: &str) -> Command {
 const TAKE_ALL: [&str; 2] = ["run", "check"];
 
 /// The command line without what comes with later releases: for completions and the manual page.
-pub(crate) fn ready_command(program: &str) -> Command {
+pub(crate) fn ready_command(program: &str, own: &[Command]) -> Command {
     let version = if program == "gearman-driver" {
         env!("CARGO_PKG_VERSION").to_owned()
     } else {
@@ -218,6 +223,7 @@ pub(crate) fn ready_command(program: &str) -> Command {
         .version(version)
         .after_help(AFTER_HELP)
         .args(options())
+        .subcommands(own.iter().cloned())
         .subcommand(Command::new("run").about("Run the driver (the default)").args(options()))
         .subcommand(check().args(options()))
         .subcommand(

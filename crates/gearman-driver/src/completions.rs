@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::ValueEnum;
+use clap::{Command, ValueEnum};
 use clap_complete::Shell;
 
 use crate::args::ready_command;
@@ -29,15 +29,15 @@ pub(crate) enum Page {
 ///
 /// # Errors
 /// Standard output can't be written; a pipe that was closed is none.
-pub(crate) fn write(page: Page, program: &str) -> io::Result<()> {
-    match io::stdout().write_all(&render(page, program)?) {
+pub(crate) fn write(page: Page, program: &str, own: &[Command]) -> io::Result<()> {
+    match io::stdout().write_all(&render(page, program, own)?) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
 }
 
-fn render(page: Page, program: &str) -> io::Result<Vec<u8>> {
-    let mut command = ready_command(program);
+fn render(page: Page, program: &str, own: &[Command]) -> io::Result<Vec<u8>> {
+    let mut command = ready_command(program, own);
     let mut text = Vec::new();
     let shell = match page {
         Page::Bash => Shell::Bash,
@@ -60,7 +60,7 @@ mod tests {
     use gearman_driver_core::config::OPTIONS;
 
     fn text(page: Page) -> String {
-        String::from_utf8(render(page, "convert").unwrap()).unwrap()
+        String::from_utf8(render(page, "convert", &[]).unwrap()).unwrap()
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Driver {
     added: Vec<JobSpec>,
     unknown_job: Option<UnknownJobCallback>,
     commands: Commands,
+    /// Subcommands that the program sees to itself.
+    own_subcommands: Vec<clap::Command>,
     /// Told when the driver has ended.
     pub(crate) end: Arc<End>,
     /// The first thing that was set and is none; told by `run()`.
@@ -81,6 +83,7 @@ impl Driver {
             added: Vec::new(),
             unknown_job: None,
             commands: Commands::new(),
+            own_subcommands: Vec::new(),
             end: Arc::default(),
             mistake: None,
         }
@@ -300,6 +303,14 @@ impl Driver {
         }
     }
 
+    /// For the command `gearman-driver` alone, and no part of the public interface: a subcommand that it has seen to
+    /// where it comes first, to be shown in help and completions.
+    #[doc(hidden)]
+    pub fn __own_subcommand(mut self, subcommand: clap::Command) -> Self {
+        self.own_subcommands.push(subcommand);
+        self
+    }
+
     /// Runs the driver until it is shut down. Exit codes: 0 after a clean shutdown, 1 after a failure (said in one line on
     /// standard error), 2 for wrong usage. Also runs the host and the worker processes, which are started through the same
     /// call, so a program returns its exit code from `main` whatever it is.
@@ -331,8 +342,16 @@ impl Driver {
             ));
             return Ok(2);
         }
+        if let Action::Misplaced(subcommand) = invocation.action {
+            say(&format!(
+                "{name}: `{subcommand}` takes no options of the driver and comes first: {name} {subcommand} [OPTIONS]"
+            ));
+            return Ok(2);
+        }
         if let Action::Completions(page) = invocation.action {
-            return completions::write(page, name).map(|()| 0).map_err(|error| error.to_string());
+            return completions::write(page, name, &self.own_subcommands)
+                .map(|()| 0)
+                .map_err(|error| error.to_string());
         }
         let config = match self.config(invocation.layer) {
             Ok(config) => config,
@@ -375,7 +394,7 @@ impl Driver {
     /// What the command line asks for, where it counts.
     pub(crate) fn invocation(&self) -> Result<Invocation, clap::Error> {
         if self.with_args {
-            args::parse(std::env::args_os())
+            args::parse(std::env::args_os(), &self.own_subcommands)
         } else {
             Ok(Invocation { action: Action::Run, layer: Layer::new() })
         }

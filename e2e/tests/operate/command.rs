@@ -118,8 +118,8 @@ fn wrong_usage() {
     For more information, try '--help'.
     exit code 2
     ");
-    assert_snapshot!(said("demo").refusal(), @"
-    operate_farm: `demo`: not yet: a later release has this subcommand; `operate_farm --help` shows what is there
+    assert_snapshot!(said("top").refusal(), @"
+    operate_farm: `top`: not yet: a later release has this subcommand; `operate_farm --help` shows what is there
     exit code 2
     ");
     assert_snapshot!(said("console --connect localhost:47300").refusal(), @"

@@ -10,7 +10,7 @@ fn parsed(args: &str) -> Invocation {
 }
 
 fn parse_words(args: &str) -> Result<Invocation, clap::Error> {
-    parse(std::iter::once("/usr/bin/gearman-driver").chain(args.split_whitespace()).map(OsString::from))
+    parse(std::iter::once("/usr/bin/gearman-driver").chain(args.split_whitespace()).map(OsString::from), &[])
 }
 
 /// The text and the exit code of what is shown instead of running.
@@ -33,7 +33,7 @@ fn sample(spec: &OptionSpec) -> Option<&'static str> {
 
 #[test]
 fn the_command_is_well_formed() {
-    command("gearman-driver").debug_assert();
+    command("gearman-driver", &[]).debug_assert();
 }
 
 #[test]
@@ -103,6 +103,15 @@ fn later_subcommands_answer_not_yet_whatever_follows() {
             assert_eq!(parsed(&format!("{name} {rest}")).action, Action::NotYet(name));
         }
     }
+}
+
+#[test]
+fn a_programs_own_subcommand_is_shown_and_comes_first() {
+    let own = [clap::Command::new("demo").about("Shows it")];
+    assert!(command("x", &own).render_help().to_string().contains("demo         Shows it"));
+    let args = ["x", "--interval", "1", "demo"].map(OsString::from);
+    assert_eq!(parse(args.into_iter(), &own).unwrap().action, Action::Misplaced("demo".to_owned()));
+    assert!(parse_words("demo").is_err(), "of that program alone");
 }
 
 #[test]
@@ -233,13 +242,13 @@ fn help_and_version_name_the_program() {
     ");
     let help = |program: &str| {
         let args = [program, "--help"].map(OsString::from);
-        let error = parse(args.into_iter()).unwrap_err();
+        let error = parse(args.into_iter(), &[]).unwrap_err();
         assert_eq!(error.exit_code(), 0);
         error.to_string()
     };
     assert!(help("./target/convert").contains("Usage: convert [OPTIONS] [COMMAND]"));
     // Else as wide as the terminal that the tests run in.
-    let shown = command("gearman-driver").term_width(100).render_help();
+    let shown = command("gearman-driver", &[]).term_width(100).render_help();
     insta::assert_snapshot!(shown, @"
     Runs Gearman workers, as many processes as the queues need.
 
