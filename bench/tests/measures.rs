@@ -46,3 +46,10 @@ fn idle_reads_cpu_and_memory() {
     let table = bench(&["idle", "--processes", "2", "--jobs", "1", "--seconds", "1"]);
     assert!(table.contains("\n| 2 | 1 | ") && table.contains(" MiB |"), "{table}");
 }
+
+#[test]
+fn jobserver_counts_both_and_weighs_their_queues() {
+    let options = ["--pairs", "1", "--workers", "1", "--seconds", "0.2", "--queued", "2000"];
+    let table = bench(&[&["jobserver"], options.as_slice()].concat());
+    assert!(table.contains("\n| 1 | ") && table.contains("\n| 2000, without unique | "), "{table}");
+}
