@@ -130,9 +130,9 @@ fn memory(options: &Options) -> Result<(), Failure> {
         for (address, pid) in
             [(socket_address(&gearmand.address())?, gearmand.pid()), (embedded.address, embedded.child.id())]
         {
-            let before = usage::pss_kib(pid)?;
+            let before = usage::memory(pid)?.share;
             fill(address, options, uniques).map_err(|error| Failure::new(format!("filling {address}: {error}")))?;
-            let after = usage::pss_kib(pid)?;
+            let after = usage::memory(pid)?.share;
             columns.push(format!("{:.1} (empty: {:.1})", after as f64 / 1024.0, before as f64 / 1024.0));
         }
         println!("| {}, {what} | {} |", options.queued, columns.join(" | "));

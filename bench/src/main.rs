@@ -4,10 +4,14 @@
 //! `worker-farm` is our side: a driver program of its own, started by the measurements.
 
 mod c_worker;
+mod console;
+mod data;
 mod farm;
+mod forks;
 mod idle;
 mod jobserver;
 mod machine;
+mod memory;
 mod pipeline;
 mod recover;
 mod side;
@@ -32,19 +36,22 @@ struct Cli {
 enum Command {
     /// Jobs a second and CPU per job, in interleaved pairs with a C worker over libgearman.
     Throughput(throughput::Options),
-    /// The time from the driver's start until all its processes are registered with the job server.
+    /// The time from the driver's start until all its processes are registered with the job server, and forks a
+    /// second with much data loaded.
     Spawn(spawn::Options),
     /// The time from a worker's death until its replacement is registered.
     Recover(recover::Options),
-    /// What the driver costs while its workers have nothing to do.
+    /// What the driver costs while its workers have nothing to do, and how soon its console answers.
     Idle(idle::Options),
+    /// Memory of worker processes whose host has loaded much data, next to those that share nothing.
+    Memory(memory::Options),
     /// The embedded job server next to gearmand: jobs a second with C workers, memory of queued jobs.
     #[command(name = "jobserver")]
     JobServer(jobserver::Options),
     /// The embedded job server alone: what `jobserver` starts as our side.
     #[command(hide = true, name = "job-server")]
     JobServerAlone,
-    /// A driver with one job that echoes: what the measurements start as our side.
+    /// A driver and its workers: what the measurements start as our side.
     #[command(hide = true)]
     WorkerFarm(farm::Options),
 }
@@ -71,6 +78,7 @@ fn main() -> ExitCode {
         Command::Spawn(options) => spawn::run(&options),
         Command::Recover(options) => recover::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Memory(options) => memory::run(&options),
         Command::JobServer(options) => jobserver::run(&options),
         Command::JobServerAlone => jobserver::serve(),
         // Also reached in the driver's host role, which is this program started again.

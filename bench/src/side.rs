@@ -39,6 +39,8 @@ enum Kind {
     Workers,
     /// The only child is our driver; the workers say their PIDs in their client ids.
     Driver,
+    /// The same, and the function is what the names of its functions begin with.
+    ManyJobs,
     /// The only child is a shell in a process group of its own, and what it starts.
     Peer,
 }
@@ -55,7 +57,7 @@ impl Side {
         Ok(side)
     }
 
-    /// Our driver with `processes` processes, looking at the queues each `interval_seconds`.
+    /// Our driver with `processes` processes that echo, looking at the queues each `interval_seconds`.
     ///
     /// `log` gets what it logs.
     pub(crate) fn ours(
@@ -64,15 +66,39 @@ impl Side {
         interval_seconds: u64,
         log: &Path,
     ) -> Result<Self, Failure> {
-        let own = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
+        let command = farm(gearmand, processes, interval_seconds, log, Vec::new())?;
         let mut side = Self::new("gearman-driver", OUR_FUNCTION, processes, Kind::Driver);
-        let mut command = command_that_dies_with_us(&own);
-        command
-            .args(["worker-farm", "--server", &gearmand.address()])
-            .args(["--processes", &processes.to_string()])
-            .args(["--interval", &interval_seconds.to_string()])
-            .arg("--logfile")
-            .arg(log);
+        side.start(command)?;
+        Ok(side)
+    }
+
+    /// Our driver with `processes` processes that have data, see `data.rs`. `options` are further ones of
+    /// the farm.
+    pub(crate) fn with_data(
+        name: &str,
+        gearmand: &Gearmand,
+        processes: usize,
+        log: &Path,
+        options: Vec<String>,
+    ) -> Result<Self, Failure> {
+        let command = farm(gearmand, processes, 5, log, options)?;
+        let mut side = Self::new(name, crate::data::USES[0].0, processes, Kind::Driver);
+        side.start(command)?;
+        Ok(side)
+    }
+
+    /// Our driver with `jobs` jobs of `processes` processes each, which do nothing, and a console.
+    pub(crate) fn many_jobs(
+        gearmand: &Gearmand,
+        jobs: usize,
+        processes: usize,
+        interval_seconds: u64,
+        log: &Path,
+        console_port: u16,
+    ) -> Result<Self, Failure> {
+        let options = vec![format!("--jobs={jobs}"), format!("--console-port={console_port}")];
+        let command = farm(gearmand, processes, interval_seconds, log, options)?;
+        let mut side = Self::new("gearman-driver", crate::farm::MANY, jobs * processes, Kind::ManyJobs);
         side.start(command)?;
         Ok(side)
     }
@@ -122,8 +148,7 @@ impl Side {
     pub(crate) fn wait_until_ready(&mut self, gearmand: &Gearmand) -> Result<Duration, Failure> {
         let end = self.started + PATIENCE;
         loop {
-            let row = gearmand.status_of(&self.function);
-            let registered = row.map_or(0, |row| row.workers);
+            let registered = self.registered(gearmand);
             if registered >= self.processes as u64 {
                 return Ok(self.started.elapsed());
             }
@@ -137,6 +162,18 @@ impl Side {
                 )));
             }
             thread::sleep(LOOK);
+        }
+    }
+
+    /// How many registrations the job server lists.
+    pub(crate) fn registered(&self, gearmand: &Gearmand) -> u64 {
+        gearmand.status().iter().filter(|row| self.serves(&row.function)).map(|row| row.workers).sum()
+    }
+
+    fn serves(&self, function: &str) -> bool {
+        match self.kind {
+            Kind::ManyJobs => function.starts_with(&self.function),
+            Kind::Workers | Kind::Driver | Kind::Peer => function == self.function,
         }
     }
 
@@ -155,10 +192,10 @@ impl Side {
     pub(crate) fn worker_pids(&self, gearmand: &Gearmand) -> Vec<u32> {
         match self.kind {
             Kind::Workers => self.children.iter().map(Child::id).collect(),
-            Kind::Driver => {
+            Kind::Driver | Kind::ManyJobs => {
                 let rows = gearmand.workers();
                 let rows = rows.iter().filter_map(|line| WorkersRow::parse(line).ok());
-                rows.filter(|row| row.functions.contains(&self.function))
+                rows.filter(|row| row.functions.iter().any(|function| self.serves(function)))
                     .filter_map(|row| pid_in_client_id(&row.client_id))
                     .collect()
             }
@@ -168,7 +205,8 @@ impl Side {
 
     /// The PID of the driver, where this side has one.
     pub(crate) fn driver_pid(&self) -> Option<u32> {
-        let driver = self.children.first().filter(|_| self.kind == Kind::Driver)?;
+        let has_one = matches!(self.kind, Kind::Driver | Kind::ManyJobs);
+        let driver = self.children.first().filter(|_| has_one)?;
         Some(driver.id())
     }
 }
@@ -208,9 +246,29 @@ impl Side {
         // It may have ended by itself; then there is nobody to tell.
         let _ = match self.kind {
             Kind::Peer => killpg(Pid::from_raw(pid), signal),
-            Kind::Workers | Kind::Driver => kill(Pid::from_raw(pid), signal),
+            Kind::Workers | Kind::Driver | Kind::ManyJobs => kill(Pid::from_raw(pid), signal),
         };
     }
+}
+
+/// This program as our side's driver.
+fn farm(
+    gearmand: &Gearmand,
+    processes: usize,
+    interval_seconds: u64,
+    log: &Path,
+    options: Vec<String>,
+) -> Result<Command, Failure> {
+    let own = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
+    let mut command = command_that_dies_with_us(&own);
+    command
+        .args(["worker-farm", "--server", &gearmand.address()])
+        .args(["--processes", &processes.to_string()])
+        .args(["--interval", &interval_seconds.to_string()])
+        .args(options)
+        .arg("--logfile")
+        .arg(log);
+    Ok(command)
 }
 
 /// `gd1/HOST/DRIVERPID/PID/JOB`

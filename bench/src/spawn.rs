@@ -1,18 +1,19 @@
-//! How long it takes from the driver's start until all its processes are registered.
+//! How long it takes from the driver's start until all its processes are registered, and (`forks.rs`) how
+//! fast a host forks that has loaded much data.
 
 use clap::Args;
 use gearman_testkit::Gearmand;
 
 use crate::side::Side;
 use crate::stats::{median, range};
-use crate::{Failure, machine};
+use crate::{Failure, forks, machine};
 
 /// How the start is measured.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Worker processes.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    processes: u32,
+    /// Numbers of worker processes.
+    #[arg(long, value_delimiter = ',', default_values_t = [50, 500])]
+    processes: Vec<u16>,
     /// Starts, each from nothing.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
@@ -23,6 +24,8 @@ pub(crate) struct Options {
     /// The peers alone.
     #[arg(long, requires = "peers")]
     peers_only: bool,
+    #[command(flatten)]
+    forks: forks::Options,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -44,19 +47,25 @@ fn parse_peer(text: &str) -> Result<Peer, String> {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let gearmand = Gearmand::start();
     let logs = tempfile::tempdir().map_err(|error| Failure::new(error.to_string()))?;
-    let processes = options.processes as usize;
-    println!("| who | {processes} processes registered after | range |\n| --- | --: | --: |");
-    if !options.peers_only {
-        let log = logs.path().join("driver.log");
-        let row = times(options, &gearmand, || Side::ours(&gearmand, processes, 5, &log))?;
-        println!("{row}");
+    println!("| processes | who | all registered after | range |\n| --: | --- | --: | --: |");
+    for &processes in &options.processes {
+        let processes = usize::from(processes);
+        if !options.peers_only {
+            let log = logs.path().join("driver.log");
+            let row = times(options, &gearmand, || Side::ours(&gearmand, processes, 5, &log))?;
+            println!("| {processes} {row}");
+        }
+        for (at, peer) in options.peers.iter().enumerate() {
+            let function = format!("peer_{at}");
+            let start = || Side::peer(&peer.name, &peer.shell, &gearmand, &function, processes);
+            println!("| {processes} {}", times(options, &gearmand, start)?);
+        }
     }
-    for (at, peer) in options.peers.iter().enumerate() {
-        let function = format!("peer_{at}");
-        let start = || Side::peer(&peer.name, &peer.shell, &gearmand, &function, processes);
-        println!("{}", times(options, &gearmand, start)?);
+    println!("\nMedian of {} starts.\n", options.runs);
+    if !options.peers_only && options.forks.pairs > 0 {
+        forks::run(&options.forks, &gearmand, logs.path())?;
     }
-    println!("\nMedian of {} starts. {}.", options.runs, machine::describe(&gearmand));
+    println!("{}.", machine::describe(&gearmand));
     Ok(())
 }
 

@@ -14,8 +14,25 @@ fn bench(arguments: &[&str]) -> String {
 #[test]
 fn spawn_counts_ours_and_a_peer() {
     let peer = "tool=gearman -w -h 127.0.0.1 -p {port} -f {function} cat";
-    let table = bench(&["spawn", "--processes", "1", "--runs", "1", "--peer", peer]);
-    assert!(table.contains("\n| gearman-driver | ") && table.contains("\n| tool | "), "{table}");
+    let table = bench(&[
+        "spawn",
+        "--processes",
+        "1",
+        "--runs",
+        "1",
+        "--pairs",
+        "1",
+        "--data",
+        "6",
+        "--forks",
+        "3",
+        "--peer",
+        peer,
+    ]);
+    assert!(
+        table.contains("| gearman-driver | ") && table.contains("| tool | ") && table.contains("\n| ratio | "),
+        "{table}"
+    );
 }
 
 #[test]
@@ -26,6 +43,13 @@ fn recover_sees_a_replacement() {
 
 #[test]
 fn idle_reads_cpu_and_memory() {
-    let table = bench(&["idle", "--processes", "2", "--seconds", "1"]);
-    assert!(table.contains("\n| 2 | ") && table.contains(" MiB |"), "{table}");
+    let table = bench(&["idle", "--processes", "2", "--jobs", "1", "--seconds", "1"]);
+    assert!(table.contains("\n| 2 | 1 | ") && table.contains(" MiB |"), "{table}");
+}
+
+#[test]
+fn jobserver_counts_both_and_weighs_their_queues() {
+    let options = ["--pairs", "1", "--workers", "1", "--seconds", "0.2", "--queued", "2000"];
+    let table = bench(&[&["jobserver"], options.as_slice()].concat());
+    assert!(table.contains("\n| 1 | ") && table.contains("\n| 2000, without unique | "), "{table}");
 }

@@ -85,6 +85,7 @@ impl std::fmt::Display for Bound {
 
 /// Why two numbers can't be a job's bounds. Whoever knows the job names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum LimitsError {
     /// The lower bound is above the upper one.
     #[error("max_processes ({max}) is below min_processes ({min}); raise the one or lower the other")]

@@ -75,6 +75,7 @@ pub enum JobSelection {
 
 /// Why an order was refused. Displayed as the console's text after `ERR `.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum OrderError {
     /// No job has that name.
     #[error("invalid_job_name: {0}")]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gearman_driver_core::limits::Limits;
+use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal};
 use gearman_driver_core::order::OrderId;
 use gearman_driver_core::process::{Activity, HostId, ProcessId};
@@ -18,9 +19,10 @@ use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::host::Host;
-use crate::log::Log;
+use crate::log::{CATEGORY, Log};
 use crate::observer::{Look, observe};
 use crate::processes::Processes;
+use crate::records;
 use crate::replies::Replies;
 use crate::runtime_dir::RuntimeDir;
 use crate::scoreboard::{Scoreboard, activity};
@@ -99,6 +101,12 @@ pub fn run(setup: Setup) -> Result<u8, RunError> {
 pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<u8, RunError> {
     let clock = Clock::start();
     let log = Log::open(&setup.config, clock)?;
+    if !setup.embedded {
+        records::take(&log);
+    }
+    for (level, line) in &setup.first_lines {
+        log.write(&Entry::new(*level, CATEGORY, line));
+    }
     let result = in_runtime(async {
         let listener = listen(&setup).await?;
         let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone())?;

@@ -21,6 +21,7 @@ mod observer;
 mod output;
 mod perform;
 mod processes;
+mod records;
 mod replies;
 mod runtime_dir;
 mod scoreboard;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use gearman_driver_core::config::Config;
 use gearman_driver_core::job::JobDeclaration;
+use gearman_driver_core::level::Level;
 use gearman_driver_front::console::Commands;
 use gearman_protocol::ServerList;
 
@@ -58,6 +60,8 @@ pub struct Setup {
     pub ready: Option<Box<dyn FnOnce() + Send>>,
     /// The driver is part of a program that goes on: signals are the program's own, and so are other children.
     pub embedded: bool,
+    /// Lines for the log that were due before there was a log. They come first.
+    pub first_lines: Vec<(Level, String)>,
 }
 
 /// See [`Setup::unknown_job`]. The handle steers the driver.
@@ -81,6 +85,7 @@ pub struct Checked {
 
 /// The driver could not start, or could not go on. One sentence for people.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The log file cannot be opened.
     #[error(transparent)]

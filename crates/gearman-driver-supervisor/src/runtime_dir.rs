@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::signal::kill;
 use nix::sys::stat::Mode;
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::unistd::{Pid, mkfifo};
 
 const PREFIX: &str = "gearman-driver-";
@@ -23,12 +24,9 @@ pub(crate) struct RuntimeDir {
 }
 
 impl RuntimeDir {
-    /// Makes the directory (in `$XDG_RUNTIME_DIR` where there is one; `gearman-driver-PID-NAME-..`), after removing those of drivers that were killed.
+    /// Makes the directory (`gearman-driver-PID-NAME-..`), after removing those of drivers that were killed.
     pub(crate) fn create(name: Option<&str>) -> io::Result<Self> {
-        let parent = std::env::var_os("XDG_RUNTIME_DIR")
-            .map(PathBuf::from)
-            .filter(|dir| nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok())
-            .unwrap_or_else(std::env::temp_dir);
+        let parent = parent();
         remove_left_behind(&parent);
         let name = name.map(|name| format!("{name}-")).unwrap_or_default();
         let dir = tempfile::Builder::new()
@@ -59,6 +57,23 @@ impl RuntimeDir {
         let file = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
         Ok((path, file))
     }
+}
+
+/// `$XDG_RUNTIME_DIR` or `$TMPDIR` where one is set, else shared memory, else the system's temporary directory.
+///
+/// Two FIFOs are made for each process, and removed at once. On a disk that costs more than all else of a start:
+/// ext4 looks for an inode number that was not free a moment ago, one after the other.
+fn parent() -> PathBuf {
+    let writable = |dir: &PathBuf| nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok();
+    if let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(writable) {
+        return dir;
+    }
+    if std::env::var_os("TMPDIR").is_some() {
+        return std::env::temp_dir();
+    }
+    let shared_memory = PathBuf::from("/dev/shm");
+    let in_memory = statfs(&shared_memory).is_ok_and(|fs| fs.filesystem_type() == TMPFS_MAGIC);
+    if in_memory && writable(&shared_memory) { shared_memory } else { std::env::temp_dir() }
 }
 
 fn make_fifo(path: &Path) -> io::Result<()> {

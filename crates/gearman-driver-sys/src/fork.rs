@@ -15,6 +15,7 @@ pub enum Forked {
 
 /// A fork that was refused, or that failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ForkError {
     /// The process has other threads.
     #[error(

@@ -164,6 +164,7 @@ pub struct JobDeclaration {
 
 /// A line of the host protocol is none.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MessageError {
     /// The line is longer than [`MAX_LINE_BYTES`].
     #[error("a host message of more than {MAX_LINE_BYTES} bytes")]

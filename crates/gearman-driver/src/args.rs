@@ -15,10 +15,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use gearman_driver_core::config::{
     Config, ConfigError, ENVIRONMENT_PREFIX, Layer, MAX_FILE_SIZE, OPTIONS, OptionSpec, Origin, ROLE_PREFIX, Takes,
 };
-use gearman_protocol::ServerList;
 
 use crate::check::Names;
 use crate::completions::Page;
+use crate::embedded_server;
 use crate::status;
 
 /// What a command line asks for.
@@ -289,7 +289,7 @@ fn value(spec: &'static OptionSpec, argument: Arg, metavar: &'static str) -> Arg
         spec.check(text)?;
         if spec.name == "server" {
             // As any other value on the command line that can't be; from elsewhere it is told when all sources are read.
-            ServerList::parse(text).map_err(|error| error.to_string())?;
+            embedded_server::check_list(text)?;
         }
         Ok::<_, String>(text.to_owned())
     };

@@ -13,7 +13,6 @@ use gearman_driver_front::console::Commands;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
 use gearman_driver_worker::JobSpec;
 use gearman_driver_worker::host::Program;
-use gearman_protocol::ServerList;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,7 +22,7 @@ use crate::console_command::{Adapter, ConsoleCommand};
 use crate::handle::{DriverHandle, End};
 use crate::report::{self, Style};
 use crate::roles::take_role;
-use crate::{completions, launch, status};
+use crate::{completions, embedded_server, launch, status};
 
 /// Runs a farm of workers, as Gearman::Driver: it loads them in a host process, forks worker processes from that, watches
 /// the job servers' queues, starts and stops processes to match, restarts what dies, and is steered through a console.
@@ -403,8 +402,7 @@ impl Driver {
 
     /// What the supervisor needs to know.
     pub(crate) fn setup(self, config: Config) -> Result<Setup, String> {
-        let servers = ServerList::parse(&config.server.value)
-            .map_err(|error| format!("`server`: {error}, {}", config.server.origin))?;
+        let servers = embedded_server::servers(&config)?;
         Ok(Setup {
             config,
             servers,
@@ -413,6 +411,7 @@ impl Driver {
             commands: self.commands,
             ready: None,
             embedded: false,
+            first_lines: Vec::new(),
         })
     }
 
@@ -426,7 +425,7 @@ impl Driver {
             .map_err(|error| Mistake::Config(Box::new(error)))
     }
 
-    fn set(mut self, option: &str, text: &str) -> Self {
+    pub(crate) fn set(mut self, option: &str, text: &str) -> Self {
         match self.builder.set(option, text, Origin::Builder) {
             Ok(()) => self,
             Err(error) => self.mistake(Mistake::Config(Box::new(error))),

@@ -7,6 +7,7 @@ use gearman_driver_worker::Error;
 
 use crate::args::Action;
 use crate::driver::{Mistake, program_name};
+use crate::embedded_server;
 use crate::report::{self, Style};
 use crate::{Driver, DriverHandle};
 
@@ -73,12 +74,23 @@ impl Driver {
             )
             .into());
         }
-        let setup = self.setup(config)?;
+        let mut setup = self.setup(config)?;
         if RUNNING.swap(true, Ordering::SeqCst) {
             return Err("a driver runs in this process already: shut it down and wait for its end first".into());
         }
+        let server = match embedded_server::start(&mut setup) {
+            Ok(server) => server,
+            Err(error) => {
+                RUNNING.store(false, Ordering::SeqCst);
+                return Err(error.into());
+            }
+        };
         let told = Arc::clone(&end);
         let ended = move |result: Result<u8, gearman_driver_supervisor::RunError>| {
+            {
+                // Stops here: no process of ours needs it any more.
+                let _embedded = server;
+            }
             RUNNING.store(false, Ordering::SeqCst);
             told.come(match result {
                 Ok(0) => Ok(()),

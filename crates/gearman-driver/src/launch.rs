@@ -10,6 +10,7 @@ use gearman_driver_core::config::Config;
 use gearman_driver_supervisor::Setup;
 
 use crate::daemon::{self, Started};
+use crate::embedded_server;
 use crate::identity::Identity;
 use crate::pidfile::Pidfile;
 
@@ -24,7 +25,7 @@ pub(crate) fn run(program: &str, mut setup: Setup) -> Result<u8, String> {
     let identity = Identity::of(config).map_err(|error| error.to_string())?;
     if !config.daemonize {
         let _pidfile = enter(config, &identity)?;
-        return gearman_driver_supervisor::run(setup).map_err(|error| error.to_string());
+        return supervise(setup);
     }
     if config.logfile == Path::new("-") {
         return Err(format!(
@@ -46,7 +47,7 @@ pub(crate) fn run(program: &str, mut setup: Setup) -> Result<u8, String> {
             let told = caller.clone();
             setup.ready = Some(Box::new(move || told.ready()));
             let result = match enter(&setup.config, &identity) {
-                Ok(_pidfile) => gearman_driver_supervisor::run(setup).map_err(|error| error.to_string()),
+                Ok(_pidfile) => supervise(setup),
                 Err(error) => Err(error),
             };
             match &result {
@@ -56,6 +57,12 @@ pub(crate) fn run(program: &str, mut setup: Setup) -> Result<u8, String> {
             result
         }
     }
+}
+
+/// Runs the supervisor, with the embedded job server around it: after the last fork, since that has a thread.
+fn supervise(mut setup: Setup) -> Result<u8, String> {
+    let _server = embedded_server::start(&mut setup)?;
+    gearman_driver_supervisor::run(setup).map_err(|error| error.to_string())
 }
 
 /// Takes the pidfile, which root may keep where the user can't write, and then changes the identity.

@@ -64,6 +64,7 @@ mod console_command;
 mod daemon;
 mod driver;
 mod embed;
+mod embedded_server;
 mod handle;
 mod identity;
 mod launch;

@@ -100,6 +100,7 @@ impl AdminReader {
 
 /// A row of `status`: one function (PROTOCOL: Administrative Protocol).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StatusRow {
     /// The function's name.
     pub function: String,
@@ -147,6 +148,7 @@ fn at_least_zero(count: i64) -> u64 {
 
 /// A row of `workers`: one connection, which may be a client's (PROTOCOL: Administrative Protocol).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WorkersRow {
     /// The job server's descriptor of the connection.
     pub fd: i32,

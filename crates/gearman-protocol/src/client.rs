@@ -38,6 +38,7 @@ pub enum JobEvent<'a> {
 
 /// What the job server knows of a job (STATUS_RES).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JobStatus {
     /// It is queued or running there.
     pub known: bool,

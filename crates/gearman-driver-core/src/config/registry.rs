@@ -184,6 +184,8 @@ options! {
             "The group to run as, by name or number; the user's own by default.";
         name: String = DriverName, Value("NAME"), None, true,
             "The driver's name, where several run on one host; shown in process titles.";
+        embedded_server: bool = Switch, Flag, None, true,
+            "Run a job server inside, at --server, for trying things out; port 0 takes a free one.";
         unknown_job_command: Vec<String> = CommandLine, Value("COMMAND"), None, true,
             "What to run when jobs wait for a function that no job here has.";
     }
@@ -192,7 +194,6 @@ options! {
         console_token_file: Value("FILE"), None, "The tokens that the console asks for.";
         http: Value("ADDR"), None, "The address of the dashboard, metrics and API.";
         wakeups: Value("on|off"), None, "Be woken by the job servers when a job waits.";
-        embedded_server: Flag, None, "Run a job server inside, for trying things out.";
         tls_ca: Value("FILE"), None, "Certificates of authorities that vouch for job servers.";
         tls_cert: Value("FILE"), None, "The certificate to show to job servers.";
         tls_key: Value("FILE"), None, "The key of that certificate.";

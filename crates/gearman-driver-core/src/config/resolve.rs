@@ -49,6 +49,8 @@ pub struct Config {
     pub group: Option<String>,
     /// The driver's name.
     pub name: Option<String>,
+    /// Whether a job server runs inside, at the address of `server`.
+    pub embedded_server: bool,
     /// Program and arguments to run when jobs wait for a function that no job has; empty: none.
     pub unknown_job_command: Vec<String>,
     /// How long running jobs may take at a shutdown before their processes are killed.
@@ -119,6 +121,7 @@ impl Layer {
             user: optional(self.user),
             group: optional(self.group),
             name: optional(self.name),
+            embedded_server: optional(self.embedded_server).unwrap_or_default(),
             unknown_job_command: listed(self.unknown_job_command),
             shutdown_timeout: known(self.shutdown_timeout).value,
             scaling: known(self.scaling).value,

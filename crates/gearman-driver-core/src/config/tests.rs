@@ -104,13 +104,6 @@ fn an_option_that_is_not_ready_is_refused_everywhere() {
 }
 
 #[test]
-fn a_flag_that_is_off_asks_for_nothing() {
-    assert_eq!(yaml("embedded_server: 0"), Layer::new());
-    assert_eq!(toml("embedded_server = false"), Layer::new());
-    assert_eq!(environment(&[("GEARMAN_DRIVER_EMBEDDED_SERVER", "0")]), Ok(Layer::new()));
-}
-
-#[test]
 fn a_flag_that_is_off_wins_over_one_that_is_on_further_down() {
     let on = || toml("daemonize = true");
     for off in

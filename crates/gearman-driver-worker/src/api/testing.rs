@@ -15,6 +15,7 @@ use super::{Answer, Error, Job, JobError, JobLink, Notes, Outcome, ProcessWorker
 
 /// What a job under test told its client before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Sent {
     /// From [`Job::send_status`].
     Status {

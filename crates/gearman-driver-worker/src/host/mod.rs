@@ -346,7 +346,8 @@ impl Channel {
 
     /// Reads once, blocking if nothing is there.
     fn fill(&mut self) {
-        let mut bytes = [0; 16 << 10];
+        // No more than a page: what a host writes to between two forks is no longer shared by the processes.
+        let mut bytes = [0; 2 << 10];
         match self.socket.read(&mut bytes) {
             Ok(0) => self.closed = true,
             Ok(n) => self.lines.push(&bytes[..n]),

@@ -6,6 +6,13 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(800);
 
+/// How long the first attempt to connect may take, and any.
+///
+/// A job server that many workers come to at once drops what its queue of connections can't hold, and the kernel asks
+/// again only after a second: a new attempt gets through sooner.
+const FIRST_PATIENCE: Duration = Duration::from_millis(200);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The attempts since the server was last seen well.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
@@ -20,6 +27,11 @@ impl Backoff {
         self.attempts = self.attempts.saturating_add(1);
         let half = whole / 2;
         half + half.mul_f64(unit(&RandomState::new(), std::process::id()))
+    }
+
+    /// How long the present attempt to connect may take: 200 ms, then doubling up to 5 s, for servers far away.
+    pub(super) fn patience(&self) -> Duration {
+        FIRST_PATIENCE.saturating_mul(1 << self.attempts.min(8)).min(LONGEST_PATIENCE)
     }
 
     /// The server answered as a job server does.
@@ -52,7 +64,9 @@ mod tests {
         assert!(delays[0] >= FIRST / 2 && delays[0] <= FIRST);
         assert!(delays.iter().all(|delay| *delay <= LONGEST));
         assert!(delays[6..].iter().all(|delay| *delay >= LONGEST / 2));
+        assert_eq!(backoff.patience(), LONGEST_PATIENCE);
         backoff.reset();
+        assert_eq!(backoff.patience(), FIRST_PATIENCE);
         assert!(backoff.next() <= FIRST);
     }
 

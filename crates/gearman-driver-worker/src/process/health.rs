@@ -62,6 +62,11 @@ impl Health {
         }
     }
 
+    /// How long the present attempt to connect may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.backoff.patience()
+    }
+
     /// How long to wait before it is tried again.
     pub(super) fn delay(&mut self) -> Duration {
         self.backoff.next()

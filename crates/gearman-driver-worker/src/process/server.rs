@@ -15,7 +15,6 @@ use super::report::ConnectionLink;
 
 /// A packet larger than this is taken for garbage.
 pub(super) const MAX_PACKET_BYTES: usize = 1 << 30;
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a read waits before the loop looks around; a signal ends it at once.
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long a write may wait without any progress.
@@ -47,7 +46,7 @@ enum State {
     },
     Connecting {
         socket: Socket,
-        since: Instant,
+        until: Instant,
     },
     Up(Up),
     /// The server owes an answer and did not give it; our end is shut, so it will take back what it may grant.
@@ -101,9 +100,7 @@ impl Server {
     pub(super) fn interest(&self) -> (Option<(BorrowedFd<'_>, PollFlags)>, Option<Instant>) {
         match &self.state {
             State::Away { until } => (None, Some(*until)),
-            State::Connecting { socket, since } => {
-                (Some((socket.as_fd(), PollFlags::POLLOUT)), Some(*since + CONNECT_TIMEOUT))
-            }
+            State::Connecting { socket, until } => (Some((socket.as_fd(), PollFlags::POLLOUT)), Some(*until)),
             State::Up(up) => (Some((up.stream.as_fd(), PollFlags::POLLIN)), None),
             State::Parting { stream, until } => (Some((stream.as_fd(), PollFlags::POLLIN)), Some(*until)),
         }
@@ -115,7 +112,7 @@ impl Server {
         match &mut self.state {
             State::Away { until } if *until <= now => self.connect(),
             State::Away { .. } => {}
-            State::Connecting { since, .. } if ready || *since + CONNECT_TIMEOUT <= now => {
+            State::Connecting { until, .. } if ready || *until <= now => {
                 self.connected(ready, registration);
             }
             State::Connecting { .. } => {}
@@ -133,7 +130,10 @@ impl Server {
 
     fn connect(&mut self) {
         match self.begin_connect() {
-            Ok(socket) => self.state = State::Connecting { socket, since: Instant::now() },
+            Ok(socket) => {
+                let until = Instant::now() + self.health.patience();
+                self.state = State::Connecting { socket, until };
+            }
             Err(error) => self.lost(&format!("no connection: {error}")),
         }
     }
@@ -166,7 +166,7 @@ impl Server {
             return;
         };
         if !ready {
-            return self.lost("no connection within 5 s");
+            return self.lost("no connection in time");
         }
         let failure = match socket.take_error() {
             Ok(None) => None,

@@ -199,14 +199,6 @@ fn wrong_usage_is_told_and_has_exit_code_2() {
     For more information, try '--help'.
     exit code 2
     ");
-    insta::assert_snapshot!(refused("--embedded-server"), @"
-    error: `--embedded-server`: not yet: a later release has this flag (run a job server inside, for trying things out), on the command line
-
-    Usage: gearman-driver [OPTIONS] [COMMAND]
-
-    For more information, try '--help'.
-    exit code 2
-    ");
     insta::assert_snapshot!(refused("statu"), @"
     error: unrecognized subcommand 'statu'
 
@@ -305,6 +297,8 @@ fn help_and_version_name_the_program() {
                                            default.
           --name <NAME>                    The driver's name, where several run on one host; shown in
                                            process titles.
+          --embedded-server                Run a job server inside, at --server, for trying things out;
+                                           port 0 takes a free one.
           --unknown-job-command <COMMAND>  What to run when jobs wait for a function that no job here
                                            has.
       -h, --help                           Print help

@@ -40,8 +40,7 @@ fn status_and_workers_over_one_connection() {
     }
     let mut status: Vec<_> = answers[0].iter().map(|line| StatusRow::parse(line).unwrap()).collect();
     status.sort_by(|a, b| a.function.cmp(&b.function));
-    let row =
-        |function: &str, total| StatusRow { function: function.to_owned(), total, running: 0, available_workers: 1 };
+    let row = |function: &str, total: u64| StatusRow::parse(&format!("{function}\t{total}\t0\t1")).unwrap();
     assert_eq!(status, [row("a", 0), row("b", 1), row("my::One::ping", 0)]);
 
     let workers: Vec<_> = answers[1].iter().map(|line| WorkersRow::parse(line).unwrap()).collect();

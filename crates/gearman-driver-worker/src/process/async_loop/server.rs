@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gearman_protocol::{Decoder, JobAssignment, Packet, PacketType, ServerAddress, request};
 use socket2::SockRef;
@@ -20,7 +20,7 @@ use super::line::Line;
 use crate::api::prepare;
 use crate::process::health::Health;
 use crate::process::job_loop::{ANSWER_TIMEOUT, DRAIN_TIMEOUT};
-use crate::process::server::{CONNECT_TIMEOUT, MAX_PACKET_BYTES, PARTING_TIMEOUT, WRITE_TIMEOUT};
+use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, WRITE_TIMEOUT};
 
 /// One job server.
 pub(super) struct ServerTask {
@@ -31,6 +31,9 @@ pub(super) struct ServerTask {
     health: Health,
     resolved: Vec<SocketAddr>,
 }
+
+/// How long the look-up of a name may take.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a connection ended.
 enum Ended {
@@ -108,7 +111,7 @@ impl ServerTask {
 
     async fn look_up(&mut self) {
         let name = (self.address.host.as_str(), self.address.port);
-        if let Ok(Ok(addresses)) = timeout(CONNECT_TIMEOUT, lookup_host(name)).await {
+        if let Ok(Ok(addresses)) = timeout(LOOK_UP_TIMEOUT, lookup_host(name)).await {
             self.resolved = addresses.collect();
         }
     }
@@ -117,13 +120,13 @@ impl ServerTask {
     async fn connect(&mut self) -> Result<TcpStream, String> {
         let mut last = "the name has no address".to_owned();
         for address in &self.resolved {
-            last = match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            last = match timeout(self.health.patience(), TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => match prepare(&stream) {
                     Ok(()) => return Ok(stream),
                     Err(error) => format!("it can't be set up: {error}"),
                 },
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "none within 5 s".to_owned(),
+                Err(_) => "none in time".to_owned(),
             };
         }
         Err(last)
