@@ -15,7 +15,7 @@ use nix::unistd::{Pid, getppid};
 
 use super::Error;
 use super::options::DriverOptions;
-use super::workers;
+use super::{watch, workers};
 
 /// Where a driver's console is looked for.
 const USUAL_CONSOLE_PORT: u16 = 47300;
@@ -74,6 +74,20 @@ impl DriverProcess {
         let console_port = free_port(USUAL_CONSOLE_PORT).or_else(|_| free_port(0))?;
         let child = spawn(port, console_port, &log)?;
         Ok(Self { child, started: Instant::now(), tries: 1, port, console_port, log })
+    }
+
+    /// Waits until its own console answers: on the usual port another demo's may, which was faster. A machine that is
+    /// too busy for that is not waited for longer.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + SETTLED;
+        while Instant::now() < deadline && watch::driver(self.console_port) != Some(self.child.id()) {
+            self.check()?;
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Where its console listens on 127.0.0.1.

@@ -91,6 +91,7 @@ fn demo(options: &Options) -> Result<bool, Error> {
         signals,
         end: options.seconds.and_then(|time| start.checked_add(time)),
     };
+    stage.driver.settle()?;
     stage.view.welcome(port, stage.driver.console_port(), stage.driver.log());
     let stop = stage.play();
     stage.load.stop();

@@ -69,10 +69,19 @@ impl Watch {
     }
 }
 
+/// The PID of the driver whose console is on this port.
+pub(crate) fn driver(console: u16) -> Option<u32> {
+    let pid = snapshot(&ask(console, "snapshot").ok()?)["pid"].as_u64()?;
+    u32::try_from(pid).ok()
+}
+
+fn snapshot(lines: &[String]) -> serde_json::Value {
+    lines.first().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default()
+}
+
 /// The number of processes of each job, out of the console's `snapshot`.
 fn processes(lines: &[String]) -> HashMap<String, u64> {
-    let snapshot: serde_json::Value =
-        lines.first().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    let snapshot = snapshot(lines);
     let jobs = snapshot["jobs"].as_array().into_iter().flatten();
     jobs.filter_map(|job| Some((job["name"].as_str()?.to_owned(), job["processes"].as_array()?.len() as u64))).collect()
 }
