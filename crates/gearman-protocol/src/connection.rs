@@ -4,7 +4,8 @@
 //! tests and tools that play a worker.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
@@ -71,7 +72,7 @@ impl Connection {
                 Some(left) => TcpStream::connect_timeout(&address, left),
                 None => TcpStream::connect(address),
             };
-            match connected.and_then(prepare) {
+            match connected.and_then(|stream| prepare(&stream).map(|()| stream)) {
                 Ok(stream) => {
                     return Ok(Self {
                         server: server.clone(),
@@ -209,16 +210,20 @@ fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
 
-fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
+/// Sets up a connected socket as every connection to a job server needs it: small packets at once, and a machine that
+/// vanished noticed within two minutes. [`Connection`] does it; for loops that own their sockets.
+///
+/// # Errors
+/// When the socket is connected to itself, or the kernel refuses an option.
+pub fn prepare(socket: &impl AsFd) -> io::Result<()> {
+    let socket = SockRef::from(socket);
     // A client that calls a closed port of its own host can be given that very port as its own: it then talks to itself.
-    if stream.local_addr()? == stream.peer_addr()? {
-        let _ = stream.shutdown(Shutdown::Both);
+    if socket.local_addr()? == socket.peer_addr()? {
         return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself: nobody listens there"));
     }
     // Without it, a small packet after another one waits for a delayed acknowledgement: 40 ms.
-    stream.set_nodelay(true)?;
+    socket.set_tcp_nodelay(true)?;
     let keepalive =
         TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    Ok(stream)
+    socket.set_tcp_keepalive(&keepalive)
 }

@@ -7,8 +7,9 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use gearman_protocol::client::{Attempt, Submission, Submitted};
+use gearman_protocol::connection::prepare;
 use gearman_protocol::{ClientError, Decoder, Packet, PacketType, Priority, ServerAddress, ServerList, request};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -191,18 +192,6 @@ impl Connection {
         let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
         !self.decoder.holds_bytes() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
-}
-
-/// What a connection to a job server needs: small packets at once, and a dead machine noticed within two minutes.
-pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
-    // A client that calls a closed port of its own host can be given that very port as its own: it then talks to itself.
-    if stream.local_addr()? == stream.peer_addr()? {
-        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself: nobody listens there"));
-    }
-    stream.set_nodelay(true)?;
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 #[cfg(test)]

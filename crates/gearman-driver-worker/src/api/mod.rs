@@ -34,7 +34,6 @@ pub use call::{Answer, Notes, Outcome};
 pub use caller::Caller;
 pub use client::JobClient;
 pub use client_async::AsyncJobClient;
-pub(crate) use client_async::prepare;
 pub use codec::{FromWorkload, IntoOutput, Json};
 pub use error::JobError;
 pub use job::{Job, JobLink, Report};

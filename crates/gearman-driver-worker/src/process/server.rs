@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use gearman_protocol::connection::prepare;
 use gearman_protocol::{Decoder, Packet, PacketType, ServerAddress, request};
 use nix::poll::PollFlags;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::health::Health;
 use super::report::ConnectionLink;
@@ -178,7 +179,7 @@ impl Server {
             }
             return self.lost(&format!("no connection: {error}"));
         }
-        let stream = match prepare(socket) {
+        let stream = match blocking(socket) {
             Ok(stream) => Rc::new(stream),
             Err(error) => return self.lost(&format!("the connection can't be set up: {error}")),
         };
@@ -288,17 +289,13 @@ impl Up {
     }
 }
 
-fn prepare(socket: Socket) -> io::Result<TcpStream> {
+/// Makes a connected socket one of the blocking loop.
+fn blocking(socket: Socket) -> io::Result<TcpStream> {
+    prepare(&socket)?;
     socket.set_nonblocking(false)?;
-    // Without it Nagle's algorithm and delayed acknowledgements meet: 23 jobs a second.
-    socket.set_tcp_nodelay(true)?;
     // With time-outs, SA_RESTART does not restart these calls: a signal is seen at once.
     socket.set_read_timeout(Some(READ_TIMEOUT))?;
     socket.set_write_timeout(Some(Duration::from_secs(1)))?;
-    // A machine that vanished is noticed within two minutes.
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
-    SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
     Ok(socket.into())
 }
 

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use gearman_protocol::connection::prepare;
 use gearman_protocol::{Decoder, JobAssignment, Packet, PacketType, ServerAddress, request};
 use socket2::SockRef;
 use tokio::net::{TcpStream, lookup_host};
@@ -17,7 +18,6 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Shared;
 use super::line::Line;
-use crate::api::prepare;
 use crate::process::health::Health;
 use crate::process::job_loop::{ANSWER_TIMEOUT, DRAIN_TIMEOUT};
 use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, WRITE_TIMEOUT};
