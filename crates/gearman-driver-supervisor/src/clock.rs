@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gearman_driver_core::time::{Time, UnixSeconds};
-use nix::time::{ClockId, clock_gettime};
+use gearman_driver_sys::clock::monotonic;
 
 /// The monotonic clock, counted from the driver's start. Workers use the same clock in the scoreboard.
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +33,6 @@ impl Clock {
     pub(crate) fn until(self, time: Time) -> Duration {
         time.since(self.now())
     }
-}
-
-fn monotonic() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }
 
 /// Milliseconds since 1970, as workers write them, in seconds.

@@ -1,5 +1,6 @@
 //! The only unsafe code of gearman-driver: each piece small, with the argument why it is sound.
 //!
+//! - [`clock`]: the clock of the scoreboard.
 //! - [`fork`]: forking a worker process, only from a process with one thread.
 //! - [`daemon`]: leaving the terminal and the session.
 //! - [`signal`]: handlers that set a flag and write to a pipe, inherited by nobody.
@@ -10,6 +11,7 @@
 //! - [`hugepages`]: huge pages for what a host has loaded.
 //! - [`fds`]: descriptors: which are sockets, how many may be open.
 
+pub mod clock;
 pub mod daemon;
 pub mod fds;
 pub mod fork;

@@ -6,6 +6,6 @@ mod process;
 
 pub use api::{
     Answer, AsyncJobClient, Caller, Error, Job, JobAttributes, JobClient, JobError, JobLink, JobSpec, Json, LoadError,
-    LoadRequest, Loaded, LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report, RuntimeAttributes,
-    Sent, TestWorker, Worker, WorkerOptions, load,
+    LoadRequest, Loaded, LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report, Sent, TestWorker,
+    Worker, WorkerOptions, load,
 };

@@ -3,6 +3,7 @@
 //! Per bound: `job_runtime_attributes`, else `override_attributes`, else `#[job]`, else `default_attributes`, else
 //! min 1, and max 1 or min where that is larger. `max_idle_time` goes the same way, without the operator's word.
 
+use gearman_driver_wire::host::RuntimeBounds;
 use std::time::Duration;
 
 /// The most processes a bound may name, as in the console.
@@ -46,15 +47,6 @@ impl JobAttributes {
     }
 }
 
-/// Bounds that the operator sets for one job (as `job_runtime_attributes`): they win over all that the code says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RuntimeAttributes {
-    /// Never fewer processes than this.
-    pub min_processes: Option<u32>,
-    /// Never more processes than this.
-    pub max_processes: Option<u32>,
-}
-
 /// What one source says about one job's bounds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Bounds {
@@ -68,8 +60,8 @@ impl From<JobAttributes> for Bounds {
     }
 }
 
-impl From<RuntimeAttributes> for Bounds {
-    fn from(attributes: RuntimeAttributes) -> Self {
+impl From<RuntimeBounds> for Bounds {
+    fn from(attributes: RuntimeBounds) -> Self {
         Self { min: attributes.min_processes, max: attributes.max_processes }
     }
 }

@@ -29,7 +29,7 @@ mod spec;
 mod testing;
 mod worker;
 
-pub use attributes::{JobAttributes, MAX_PROCESSES, RuntimeAttributes};
+pub use attributes::{JobAttributes, MAX_PROCESSES};
 pub use call::{Answer, Notes, Outcome};
 pub use caller::Caller;
 pub use client::JobClient;

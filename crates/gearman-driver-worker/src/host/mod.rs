@@ -24,7 +24,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setpgid};
 
-use crate::api::{JobSpec, LoadRequest, Loaded, RuntimeAttributes, load};
+use crate::api::{JobSpec, LoadRequest, Loaded, load};
 use crate::process::{self, Plan};
 
 /// What the program says about its workers, besides what the supervisor sends.
@@ -123,21 +123,12 @@ impl Host {
 
         guard::one_thread("before run() or start() was called")?;
         let before = guard::Sockets::now();
-        let bounds = load_message
-            .job_runtime_attributes
-            .iter()
-            .map(|(job, bounds)| {
-                let attributes =
-                    RuntimeAttributes { min_processes: bounds.min_processes, max_processes: bounds.max_processes };
-                (job.clone(), attributes)
-            })
-            .collect();
         let loaded = load(LoadRequest {
             namespaces: &load_message.namespaces,
             wanted: program.wanted,
             server: &load_message.server,
             worker_options: &load_message.worker_options,
-            job_runtime_attributes: &bounds,
+            job_runtime_attributes: &load_message.job_runtime_attributes,
             added: program.added,
             may_be_empty: load_message.may_be_empty,
         })

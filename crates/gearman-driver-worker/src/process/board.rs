@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gearman_driver_sys::clock::monotonic;
 use gearman_driver_sys::shared::Slot;
 use gearman_driver_wire::scoreboard::{self, HANDLE, MESSAGE, SLOT_BYTES, State, TextPlace, at};
-use nix::time::{ClockId, clock_gettime};
 
 use crate::api::Notes;
 
@@ -95,11 +95,6 @@ impl Notes for Board {
     fn failed(&self, message: &str) {
         self.note_error(message);
     }
-}
-
-/// The monotonic clock, which all processes of a machine share.
-pub(super) fn monotonic() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }
 
 fn unix_millis() -> u64 {

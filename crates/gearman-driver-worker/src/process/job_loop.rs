@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use gearman_driver_sys::clock::monotonic;
 use gearman_driver_sys::lifeline;
 use gearman_driver_sys::signal::SelfPipe;
 use gearman_driver_wire::scoreboard::State;
@@ -16,7 +17,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::AsFd;
 
-use super::board::{Board, monotonic};
+use super::board::Board;
 use super::logger;
 use super::outgoing::Outgoing;
 use super::server::{Server, Standing, registration};

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::attributes::{Bounds, RuntimeAttributes};
+use gearman_driver_wire::host::RuntimeBounds;
+
+use super::attributes::Bounds;
 use super::process::{Body, ProcessWorker};
 use super::registry::{WorkerType, worker_types};
 use super::shared::SharedLayers;
@@ -39,7 +41,7 @@ pub struct LoadRequest<'a> {
     pub worker_options: &'a BTreeMap<String, Map<String, Value>>,
     /// Bounds that the operator sets, by type path + `::` + method or process group, or by the job's name in the
     /// console, which wins where both are there.
-    pub job_runtime_attributes: &'a BTreeMap<String, RuntimeAttributes>,
+    pub job_runtime_attributes: &'a BTreeMap<String, RuntimeBounds>,
     /// Jobs declared without macros.
     pub added: Vec<JobSpec>,
     /// Whether it is fine that there is no job at all: a driver may be there for its `unknown_job_callback` alone.
@@ -187,13 +189,13 @@ impl std::fmt::Debug for Loaded {
 
 /// The operator's bounds, and which of their keys named a job.
 pub(crate) struct Runtime<'a> {
-    attributes: &'a BTreeMap<String, RuntimeAttributes>,
+    attributes: &'a BTreeMap<String, RuntimeBounds>,
     used: Vec<String>,
 }
 
 impl<'a> Runtime<'a> {
     /// For tests of one worker: nothing set.
-    pub(crate) fn none(attributes: &'a BTreeMap<String, RuntimeAttributes>) -> Self {
+    pub(crate) fn none(attributes: &'a BTreeMap<String, RuntimeBounds>) -> Self {
         Self { attributes, used: Vec::new() }
     }
 

@@ -83,7 +83,7 @@ struct Request {
     namespaces: Vec<String>,
     wanted: Option<fn(&str) -> bool>,
     options: BTreeMap<String, Map<String, Value>>,
-    runtime: BTreeMap<String, RuntimeAttributes>,
+    runtime: BTreeMap<String, RuntimeBounds>,
     added: Vec<JobSpec>,
     needs_job: bool,
 }
@@ -94,7 +94,7 @@ impl Request {
     }
 
     fn runtime(mut self, key: &str, min: Option<u32>, max: Option<u32>) -> Self {
-        self.runtime.insert(key.to_owned(), RuntimeAttributes { min_processes: min, max_processes: max });
+        self.runtime.insert(key.to_owned(), RuntimeBounds { min_processes: min, max_processes: max });
         self
     }
 

@@ -7,11 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use gearman_driver_sys::clock::monotonic;
 use gearman_driver_wire::scoreboard::State;
 use gearman_protocol::JobAssignment;
 use tokio::sync::Notify;
 
-use crate::process::board::{Board, monotonic};
+use crate::process::board::Board;
 
 /// All jobs in hand.
 pub(super) struct Held {
