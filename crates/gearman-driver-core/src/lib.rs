@@ -16,4 +16,5 @@ pub mod process;
 pub mod scaling;
 pub mod snapshot;
 pub mod snapshot_json;
+pub mod terminal;
 pub mod time;

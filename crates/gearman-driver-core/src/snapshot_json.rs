@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::process::LastError;
 use crate::snapshot::{JobSnapshot, ProcessSnapshot, ServerHealth, Snapshot};
+use crate::terminal;
 use crate::time::{Time, UnixSeconds};
 
 /// The snapshot as one line of JSON, without a line end. Control characters, and those that reorder or break lines of
@@ -24,7 +25,7 @@ pub(crate) fn fit_for_terminal(json: String) -> String {
     }
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
-        if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if terminal::disturbs(c) {
             // All of them have four hexadecimal digits.
             shown.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {

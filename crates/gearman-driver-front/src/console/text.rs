@@ -1,5 +1,7 @@
 //! Makes foreign text fit for one line on a terminal.
 
+use gearman_driver_core::terminal;
+
 /// The longest text that is shown, in bytes.
 pub(super) const MAX_TEXT: usize = 512;
 
@@ -27,14 +29,9 @@ fn escape(c: char) -> String {
         '\r' => "\\r".to_owned(),
         '\t' => "\\t".to_owned(),
         c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
-        c if c.is_control() || reorders(c) => c.escape_unicode().to_string(),
+        c if terminal::disturbs(c) => c.escape_unicode().to_string(),
         c => c.to_string(),
     }
-}
-
-/// Line and paragraph separators, and the marks that change the direction of text.
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
