@@ -1,23 +1,13 @@
 //! The example against a real gearmand.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gearman_protocol::{Client, ServerList};
-use gearman_testkit::{Gearmand, eventually};
+use gearman_testkit::{Gearmand, Running};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Ended when dropped; its processes follow it.
-struct Driver(Child);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn fifty_pages_take_little_more_than_one() {
@@ -26,7 +16,7 @@ fn fifty_pages_take_little_more_than_one() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_async_fetch"));
     command.args(["--console-port", "0", "--logfile"]).arg(dir.path().join("driver.log"));
     command.args(["--server", &gearmand.address()]);
-    let mut driver = Driver(command.spawn().unwrap());
+    let driver = Running::start(&mut command);
 
     let mut client = Client::new(ServerList::parse(&gearmand.address()).unwrap()).timeout(PATIENCE);
     assert_eq!(client.run("async_fetch::workers::Fetch::page", br#""/7""#).unwrap(), br#"{"status":200,"bytes":7}"#);
@@ -36,7 +26,5 @@ fn fifty_pages_take_little_more_than_one() {
     // One after the other it would be 5 s at least.
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 
-    Command::new("kill").arg(driver.0.id().to_string()).status().unwrap();
-    let status = eventually("the driver has ended", PATIENCE, || driver.0.try_wait().unwrap());
-    assert!(status.success());
+    assert!(driver.terminate().success());
 }

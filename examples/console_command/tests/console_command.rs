@@ -3,25 +3,15 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use gearman_protocol::{Client, ServerList};
-use gearman_testkit::{Gearmand, eventually, free_port};
+use gearman_testkit::{Gearmand, Running, free_port};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const ECHO: &str = "console_command::workers::Echo::echo";
-
-/// Ended when dropped; its processes follow it.
-struct Driver(Child);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn the_commands_are_there_and_do_what_they_say() {
@@ -31,7 +21,7 @@ fn the_commands_are_there_and_do_what_they_say() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_console_command"));
     command.args(["--interval", "0", "--console-port", &port.to_string(), "--server", &gearmand.address()]);
     command.arg("--logfile").arg(dir.path().join("driver.log"));
-    let mut driver = Driver(command.spawn().unwrap());
+    let driver = Running::start(&mut command);
 
     let mut client = Client::new(ServerList::parse(&gearmand.address()).unwrap()).timeout(PATIENCE);
     assert_eq!(client.run(ECHO, b"hello").unwrap(), b"hello");
@@ -56,6 +46,5 @@ fn the_commands_are_there_and_do_what_they_say() {
         ".",
     ];
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);
-    let status = eventually("the driver has ended", PATIENCE, || driver.0.try_wait().unwrap());
-    assert!(status.success());
+    assert!(driver.ended().success());
 }
