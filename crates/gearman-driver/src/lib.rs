@@ -95,12 +95,3 @@ pub use handle::{DriverError, DriverHandle, JobRef};
 pub mod __private {
     pub use gearman_driver_worker::api::private::*;
 }
-
-/// The examples of the guide and the README are compiled as doc tests. (Not in a package, which has neither file.)
-#[cfg(doctest)]
-mod pages {
-    #[doc = include_str!("../../../docs/guide.md")]
-    struct Guide;
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
-}
