@@ -69,8 +69,8 @@ pub(crate) fn run(driver: Driver, command_line: &CommandLine, name: &str) -> Res
     };
     match action {
         Action::Run => driver.supervise(name, layer),
-        Action::Check(names) => match driver.config(layer) {
-            Ok(config) => check::check(driver.setup(config)?, &names),
+        Action::Check(names) => match driver.config(layer.clone()) {
+            Ok(config) => check::check(driver.setup(config, layer)?, &names),
             Err(mistake) => mistake.tell(name),
         },
         Action::Status(request) => match driver.config(layer) {
