@@ -108,6 +108,9 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
     for (level, line) in &setup.first_lines {
         log.write(&Entry::new(*level, CATEGORY, line));
     }
+    for warning in setup.config.warnings() {
+        log.warn(&warning);
+    }
     let result = in_runtime(async {
         let listener = listen(&setup).await?;
         let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone())?;
