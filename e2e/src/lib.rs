@@ -9,6 +9,7 @@ mod driver;
 mod ended;
 mod page;
 mod processes;
+pub mod simulate;
 
 pub use console::Console;
 pub use driver::{Farm, FarmBuilder};
