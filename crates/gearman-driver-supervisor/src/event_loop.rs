@@ -519,5 +519,8 @@ fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration,
         .map(std::time::Duration::try_from_secs_f64)
         .transpose()
         .map_err(|error| format!("job {}: max_idle_time: {error}", job.name))?;
-    Ok(gearman_driver_core::job::JobDeclaration { name: job.name, functions: job.functions, limits, max_idle_time })
+    Ok(gearman_driver_core::job::JobDeclaration {
+        max_idle_time,
+        ..gearman_driver_core::job::JobDeclaration::new(job.name, job.functions, limits)
+    })
 }

@@ -34,11 +34,8 @@ impl Driver {
     fn new(jobs: &[(&str, u32, u32)]) -> Self {
         let manager = Manager::new(Settings { version: "1.2.3".to_owned(), ..Settings::default() });
         let mut driver = Self { manager, replies: BTreeMap::new(), orders: 0 };
-        let declare = |&(name, min, max): &(&str, u32, u32)| JobDeclaration {
-            name: name.to_owned(),
-            functions: vec![name.to_owned()],
-            limits: Limits::new(min, max).unwrap(),
-            max_idle_time: None,
+        let declare = |&(name, min, max): &(&str, u32, u32)| {
+            JobDeclaration::new(name, vec![name.to_owned()], Limits::new(min, max).unwrap())
         };
         driver.feed(Event::Started);
         let jobs = jobs.iter().map(declare).collect();

@@ -62,7 +62,7 @@ pub(super) struct Nursery<'a> {
 
 impl Job {
     pub(super) fn new(declaration: JobDeclaration) -> Self {
-        let JobDeclaration { name, functions, limits, max_idle_time } = declaration;
+        let JobDeclaration { name, functions, limits, max_idle_time, .. } = declaration;
         Self {
             name,
             functions,

@@ -50,12 +50,7 @@ pub(super) fn job(name: &str, min: u32, max: u32) -> JobDeclaration {
 
 /// A job with several functions.
 pub(super) fn group(name: &str, functions: &[&str], min: u32, max: u32) -> JobDeclaration {
-    JobDeclaration {
-        name: name.to_owned(),
-        functions: functions.iter().map(ToString::to_string).collect(),
-        limits: Limits::new(min, max).unwrap(),
-        max_idle_time: None,
-    }
+    JobDeclaration::new(name, functions.iter().map(ToString::to_string).collect(), Limits::new(min, max).unwrap())
 }
 
 /// A driver with a ready host; the processes of the minimum run, and have registered.
