@@ -31,24 +31,28 @@ pub(super) fn job_number(name: &str) -> Option<usize> {
 pub(super) struct Code {
     /// By the job's number; `None`: it does not have it.
     jobs: Vec<Option<JobCode>>,
+    /// By the job's number: it has one function, or two.
+    functions: [usize; JOBS.len()],
 }
 
 /// A job in a version of the worker code.
 #[derive(Debug, Clone)]
 struct JobCode {
     limits: Limits,
-    /// One function, or two.
-    functions: usize,
     max_idle_time: Option<Duration>,
 }
 
 impl Code {
     /// The first version of a world with so many jobs.
     pub(super) fn first(jobs: usize, chance: &mut Chance) -> Self {
-        Self { jobs: (0..jobs).map(|_| Some(JobCode::any(chance))).collect() }
+        Self {
+            jobs: (0..jobs).map(|_| Some(JobCode::any(chance))).collect(),
+            functions: std::array::from_fn(|_| chance.within(1..=2) as usize),
+        }
     }
 
-    /// The next version: some jobs are other ones, some gone, some new.
+    /// The next version: some jobs have other bounds, some are gone, some new. A job's functions stay: as long as there is
+    /// no reload, its old processes serve on, and would not serve a new function.
     pub(super) fn next(&self, chance: &mut Chance) -> Self {
         let mut next = self.clone();
         next.jobs.resize_with(JOBS.len().min(self.jobs.len() + 1), || None);
@@ -64,12 +68,9 @@ impl Code {
     pub(super) fn declarations(&self) -> Vec<JobDeclaration> {
         let declare = |(number, job): (usize, &Option<JobCode>)| {
             let job = job.as_ref()?;
-            Some(JobDeclaration {
-                name: job_name(number).to_owned(),
-                functions: self.functions(number).map(|function| FUNCTIONS[function].to_owned()).collect(),
-                limits: job.limits,
-                max_idle_time: job.max_idle_time,
-            })
+            let functions = self.functions(number).map(|function| FUNCTIONS[function].to_owned()).collect();
+            let max_idle_time = job.max_idle_time;
+            Some(JobDeclaration { max_idle_time, ..JobDeclaration::new(job_name(number), functions, job.limits) })
         };
         self.jobs.iter().enumerate().filter_map(declare).collect()
     }
@@ -81,7 +82,7 @@ impl Code {
 
     /// The functions of a job.
     pub(super) fn functions(&self, job: usize) -> impl Iterator<Item = usize> + use<> {
-        let count = self.jobs.get(job).and_then(Option::as_ref).map_or(0, |job| job.functions);
+        let count = if self.jobs.get(job).is_some_and(Option::is_some) { self.functions[job] } else { 0 };
         2 * job..2 * job + count
     }
 }
@@ -92,7 +93,6 @@ impl JobCode {
         let max = min + chance.count(0..=5);
         Self {
             limits: Limits::new(min, max).unwrap_or_default(),
-            functions: chance.within(1..=2) as usize,
             max_idle_time: chance.hits(300).then(|| Duration::from_secs(chance.within(0..=30))),
         }
     }

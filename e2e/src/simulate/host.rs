@@ -31,6 +31,10 @@ pub(super) struct Host {
     ready: bool,
     /// It does nothing before.
     slow_until: Time,
+    /// It has orders to fork until then.
+    forks_until: Time,
+    /// What it has to say.
+    outbox: Vec<News>,
     /// When the last message that it has sent arrives.
     last_arrival: Time,
 }
@@ -44,11 +48,13 @@ impl World {
             alive: true,
             ready: false,
             slow_until: self.now,
+            forks_until: self.now,
+            outbox: Vec::new(),
             last_arrival: self.now,
         };
         self.hosts.insert(id, host);
         self.within(self.nature.load, Happening::Loads(id));
-        self.again(self.nature.hosts_die_every, Happening::HostDies(id));
+        self.again(self.nature.hosts_die_every, Happening::HostCrashes(id));
     }
 
     pub(super) fn stop_host(&mut self, id: HostId) {
@@ -98,12 +104,20 @@ impl World {
         self.again(self.nature.host_slow, Happening::HostSlows);
     }
 
-    /// A host writes a message; one that has died meanwhile does not.
+    /// A host has something to say, in this order; one that dies before it comes to it does not.
     pub(super) fn host_says(&mut self, id: HostId, news: News) {
-        let Some(host) = self.hosts.get(&id).filter(|host| host.alive) else { return };
+        let Some(host) = self.hosts.get_mut(&id).filter(|host| host.alive) else { return };
+        host.outbox.push(news);
+        self.host_speaks(id);
+    }
+
+    pub(super) fn host_speaks(&mut self, id: HostId) {
+        let Some(host) = self.hosts.get_mut(&id).filter(|host| host.alive) else { return };
         if host.slow_until > self.now {
-            self.agenda.put(host.slow_until, Happening::Says(id, news));
-        } else {
+            self.agenda.put(host.slow_until, Happening::Speaks(id));
+            return;
+        }
+        for news in std::mem::take(&mut host.outbox) {
             self.host_sends(id, news);
         }
     }
@@ -121,8 +135,8 @@ impl World {
         let Some(job) = job_number(job) else { return false };
         self.account.processes += 1;
         // One after the other, as the orders stand in the socket.
-        host.slow_until = host.slow_until.max(self.now) + FORK;
-        let at = host.slow_until;
+        host.forks_until = host.forks_until.max(host.slow_until).max(self.now) + FORK;
+        let at = host.forks_until;
         let process = Process::ordered(job, host_id, host.code);
         self.processes.insert(id, process);
         self.agenda.put(at, Happening::Forks(id));

@@ -66,8 +66,8 @@ pub(super) struct Laws {
     orders: BTreeSet<OrderId>,
     /// The event that is being judged.
     event: Heard,
-    /// When a process of a job last ended unasked, or could not be started.
-    failed: BTreeMap<String, Time>,
+    /// When a process of a job last ended unasked, or could not be started, and the newest process by then.
+    failed: BTreeMap<String, (Time, ProcessId)>,
     before: Snapshot,
     shutdown: Shutdown,
     /// Everything has settled: nothing may happen.
@@ -91,6 +91,8 @@ struct Entry {
     killed: bool,
     /// What it last said that it does.
     says: Option<ActivityState>,
+    /// It has said that it drains, and then not: its word counts for little.
+    fickle: bool,
 }
 
 impl Entry {
@@ -100,7 +102,7 @@ impl Entry {
 
     /// Whether it serves, or will.
     fn counts(&self) -> bool {
-        !self.is_asked_to_go() && self.says != Some(ActivityState::Draining)
+        !self.is_asked_to_go() && (self.pid.is_none() || self.says != Some(ActivityState::Draining))
     }
 }
 
@@ -169,6 +171,9 @@ impl Laws {
             Event::Observed { processes } => {
                 for (process, activity) in processes {
                     if let Some(entry) = self.processes.get_mut(process) {
+                        let back =
+                            entry.says == Some(ActivityState::Draining) && activity.state != ActivityState::Draining;
+                        entry.fickle |= back;
                         entry.says = Some(activity.state);
                     }
                 }
@@ -185,7 +190,7 @@ impl Laws {
         if let Some(entry) = self.processes.remove(&process)
             && !entry.is_asked_to_go()
         {
-            self.failed.insert(entry.job, now);
+            self.failed.insert(entry.job, (now, ProcessId(self.last_process)));
         }
     }
 
@@ -258,13 +263,16 @@ impl Laws {
         let has_it = entry.jobs.as_ref().is_some_and(|jobs| jobs.contains(job));
         law(has_it && !entry.stopped, || format!("{host} is ready, stays, and has the job {job}"))?;
         self.last_process = process.0;
-        let entry = Entry { job: job.to_owned(), host, pid: None, stopped: false, killed: false, says: None };
+        let entry =
+            Entry { job: job.to_owned(), host, pid: None, stopped: false, killed: false, says: None, fickle: false };
         self.processes.insert(process, entry);
         Ok(())
     }
 
     fn is_stopped(&mut self, process: ProcessId) -> Result<(), Broken> {
-        let looked = self.event == Heard::Looked;
+        // Where one came back that had said that it drains, there are more than the scaling policy has asked for.
+        let fickle = self.processes.values().any(|entry| entry.fickle);
+        let looked = self.event == Heard::Looked && !fickle;
         let entry = self.running(process)?;
         law(!entry.is_asked_to_go(), || format!("{process} is stopped once"))?;
         law(!looked || entry.says != Some(ActivityState::Busy), || {

@@ -68,12 +68,17 @@ struct Tick {
 pub(super) enum Happening {
     /// A host has loaded its worker code, or failed to.
     Loads(HostId),
+    /// A host ends because it was told to.
     HostDies(HostId),
+    /// A host ends, by no fault of the supervisor's.
+    HostCrashes(HostId),
     HostSlows,
     /// A host obeys an order to spawn.
     Forks(ProcessId),
-    /// A host writes a message, if it still lives.
+    /// A host has a message to write.
     Says(HostId, News),
+    /// A host comes to write its messages.
+    Speaks(HostId),
     /// The supervisor takes news in.
     Arrives(News),
     /// A process does something, if it still can.
@@ -233,9 +238,15 @@ impl World {
         match happening {
             Happening::Loads(host) => self.host_loads(host),
             Happening::HostDies(host) => self.host_dies(host),
+            Happening::HostCrashes(host) => {
+                if self.troubled {
+                    self.host_dies(host);
+                }
+            }
             Happening::HostSlows => self.host_slows(),
             Happening::Forks(process) => self.forks(process),
             Happening::Says(host, news) => self.host_says(host, news),
+            Happening::Speaks(host) => self.host_speaks(host),
             Happening::Arrives(news) => return self.arrives(news),
             Happening::Does(process, step) => self.does(process, step),
             Happening::StopReaches(process, way) => self.stop_reaches(process, way),
@@ -253,11 +264,11 @@ impl World {
             Happening::ObservedLate(event) => return self.tell(event),
             Happening::Orders => {
                 self.again(self.nature.orders_every, Happening::Orders);
-                return self.orders();
+                return if self.troubled { self.orders() } else { Ok(()) };
             }
             Happening::Signals => {
                 self.again(self.nature.signals_every, Happening::Signals);
-                return self.signals();
+                return if self.troubled || self.ending { self.signals() } else { Ok(()) };
             }
             Happening::Spurious => {
                 self.again(self.nature.spurious_every, Happening::Spurious);

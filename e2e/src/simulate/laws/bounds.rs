@@ -37,7 +37,7 @@ impl Laws {
         if let Some(failing) = job.failing {
             let hold = failing.held_until.since(now);
             law(hold <= LONGEST_HOLD, || format!("{name}: held back for {hold:?}"))?;
-            law(hold.is_zero() || self.failed.get(name).is_some_and(|at| now.since(*at) <= LONGEST_HOLD), || {
+            law(hold.is_zero() || self.failed.get(name).is_some_and(|(at, _)| now.since(*at) <= LONGEST_HOLD), || {
                 format!("{name}: failing, and no process has died")
             })?;
         }

@@ -39,7 +39,11 @@ impl Laws {
             })?;
             let draining = job.processes.iter().filter(|process| process.state == ActivityState::Draining).count();
             law(draining == 0, || format!("settled: {draining} of {name} drain"))?;
-            law(job.failing.is_none() || min == 0, || format!("settled: {name} is failing"))?;
+            let newest = self.failed.get(name).map(|&(_, newest)| newest);
+            let lives = |(process, entry): (&_, &super::Entry)| entry.job == *name && Some(*process) > newest;
+            law(job.failing.is_none() || !self.processes.iter().any(lives), || {
+                format!("settled: {name} is failing, and its newest processes live")
+            })?;
         }
         let size = format!("{manager:?}").len();
         let most = SIZE[0] + SIZE[1] * snapshot.jobs.len() + SIZE[2] * self.processes.len();

@@ -82,14 +82,14 @@ impl Job {
         }
     }
 
-    /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance.
+    /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance: also
+    /// where a process drains by its own decision.
     pub(in crate::manager) fn pass_time(&mut self, now: Time) -> bool {
-        if self.backoff.failures() == 0 {
-            return false;
-        }
-        let ran_well = self.on_trial().find(|&(_, started)| now.since(started) >= GOOD_RUN);
-        if let Some((process, _)) = ran_well {
-            self.ran_well(process);
+        if self.backoff.failures() > 0 {
+            let ran_well = self.on_trial().find(|&(_, started)| now.since(started) >= GOOD_RUN);
+            if let Some((process, _)) = ran_well {
+                self.ran_well(process);
+            }
         }
         !self.backoff.holds(now) && self.counted() < self.target
     }
