@@ -32,7 +32,7 @@ fn declaration(job: WireJob) -> Result<JobDeclaration, String> {
         .map(Duration::try_from_secs_f64)
         .transpose()
         .map_err(|error| format!("job {}: max_idle_time: {error}", job.name))?;
-    Ok(JobDeclaration { name: job.name, functions: job.functions, limits, max_idle_time })
+    Ok(JobDeclaration { max_idle_time, ..JobDeclaration::new(job.name, job.functions, limits) })
 }
 
 #[cfg(test)]

@@ -42,18 +42,6 @@ fn copying_and_truncating_the_log_works_without_a_signal() {
 }
 
 #[test]
-fn hup_says_that_reload_is_not_there_yet_and_changes_nothing() {
-    let (server, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&server.address(), &notes, "").start();
-    let pids = scale(&farm, &server, "echo", 2);
-    farm.signal(Signal::SIGHUP);
-    let line = farm.wait_log("HUP");
-    assert!(line.contains("not there yet"), "{line}");
-    assert_eq!(client(&server.address()).run(&job("echo"), "hello").unwrap(), b"hello");
-    assert_eq!(farm.console().pids(&job("echo")), pids);
-}
-
-#[test]
 fn a_host_obeys_no_signal() {
     let (server, notes) = (Gearmand::start(), Notes::new());
     let mut farm = farm(&server.address(), &notes, "").start();
