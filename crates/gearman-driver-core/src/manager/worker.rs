@@ -13,6 +13,8 @@ pub(super) struct Worker {
     pub(super) life: Life,
     /// What it last said of itself.
     pub(super) activity: Option<Activity>,
+    /// When it was last looked at: at its scoreboard slot, or (before there is one) by the host that forked it.
+    pub(super) seen: Time,
 }
 
 /// Where a process is in its life.
@@ -52,7 +54,7 @@ pub(super) enum Reluctance {
 
 impl Worker {
     pub(super) fn spawning(host: HostId) -> Self {
-        Self { host, life: Life::Spawning { then: Then::Serve }, activity: None }
+        Self { host, life: Life::Spawning { then: Then::Serve }, activity: None, seen: Time::START }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
@@ -69,6 +71,11 @@ impl Worker {
             Life::Serving { .. } => false,
             Life::Draining { .. } | Life::Killed { .. } => true,
         }
+    }
+
+    /// Whether it has been killed, or will be as soon as it runs.
+    pub(super) fn is_killed(&self) -> bool {
+        matches!(self.life, Life::Killed { .. } | Life::Spawning { then: Then::Kill })
     }
 
     /// Whether it counts towards what the job should have: it takes jobs, or will.

@@ -6,6 +6,9 @@
 
 mod ends;
 mod look;
+mod timeouts;
+
+pub(super) use self::timeouts::longer_than_drain;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +33,8 @@ pub(super) struct Job {
     declared: Limits,
     limits: Limits,
     max_idle_time: Option<Duration>,
+    timeout: Option<Duration>,
+    drain_timeout: Option<Duration>,
     /// The worker code that is loaded now no longer has it.
     retired: bool,
     /// How many processes it should have, draining ones not counted. Within the limits.
@@ -62,13 +67,15 @@ pub(super) struct Nursery<'a> {
 
 impl Job {
     pub(super) fn new(declaration: JobDeclaration) -> Self {
-        let JobDeclaration { name, functions, limits, max_idle_time, .. } = declaration;
+        let JobDeclaration { name, functions, limits, max_idle_time, timeout, drain_timeout, .. } = declaration;
         Self {
             name,
             functions,
             declared: limits,
             limits,
             max_idle_time,
+            timeout,
+            drain_timeout,
             retired: false,
             target: limits.min(),
             workers: BTreeMap::new(),
@@ -89,6 +96,8 @@ impl Job {
         let keep_limits = self.limits_changed() && !self.retired;
         self.functions = declaration.functions;
         self.max_idle_time = declaration.max_idle_time;
+        self.timeout = declaration.timeout;
+        self.drain_timeout = declaration.drain_timeout;
         self.declared = declaration.limits;
         self.retired = false;
         if !keep_limits {
@@ -191,6 +200,7 @@ impl Job {
             return;
         };
         worker.life = Life::Serving { pid, started: now };
+        worker.seen = now;
         out.push(self.log(Level::Info, Some(pid), "Process started".to_owned()));
         match then {
             Then::Serve => {}
