@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gearman_driver_core::job::Lifespan;
 use gearman_driver_core::limits::Limits;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal};
@@ -13,6 +14,7 @@ use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
 use gearman_driver_front::{Handle, Request, console};
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
+use gearman_driver_wire::job_limits::JobLimits;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -440,6 +442,15 @@ impl Supervisor {
         let bounds = |attributes: &gearman_driver_core::config::RuntimeAttributes| RuntimeBounds {
             min_processes: attributes.min_processes,
             max_processes: attributes.max_processes,
+            limits: JobLimits {
+                max_idle_time: attributes.max_idle_time,
+                timeout: attributes.timeout,
+                max_jobs: attributes.max_jobs,
+                max_age: attributes.max_age,
+                max_memory: attributes.max_memory,
+                jitter: attributes.jitter,
+                drain_timeout: attributes.drain_timeout,
+            },
         };
         ToHost::Load(Box::new(Load {
             protocol: PROTOCOL_VERSION,
@@ -514,13 +525,13 @@ fn spawning(effects: &[Effect]) -> BTreeSet<ProcessId> {
 fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration, String> {
     let limits =
         Limits::new(job.min_processes, job.max_processes).map_err(|error| format!("job {}: {error}", job.name))?;
-    let max_idle_time = job
-        .max_idle_time
-        .map(std::time::Duration::try_from_secs_f64)
-        .transpose()
-        .map_err(|error| format!("job {}: max_idle_time: {error}", job.name))?;
+    job.limits.check().map_err(|error| format!("job {}: {error}", job.name))?;
+    let JobLimits { max_idle_time, timeout, max_jobs, max_age, max_memory, jitter, drain_timeout } = job.limits;
     Ok(gearman_driver_core::job::JobDeclaration {
         max_idle_time,
+        timeout,
+        drain_timeout,
+        lifespan: Lifespan { max_jobs, max_age, max_memory, jitter: jitter.unwrap_or(JobLimits::JITTER) },
         ..gearman_driver_core::job::JobDeclaration::new(job.name, job.functions, limits)
     })
 }

@@ -79,14 +79,11 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         State::Busy => ActivityState::Busy,
         State::Draining => ActivityState::Draining,
     };
-    let current = slot
-        .function
-        .and_then(|function| functions.get(function))
-        .map(|function| CurrentJob {
-            function: function.clone(),
-            handle: slot.handle.clone(),
-            started: clock.workers(slot.job_started.unwrap_or(slot.state_since)),
-        });
+    let current = slot.function.and_then(|function| functions.get(function)).map(|function| CurrentJob {
+        function: function.clone(),
+        handle: slot.handle.clone(),
+        started: clock.workers(slot.job_started.unwrap_or(slot.state_since)),
+    });
     Activity {
         state,
         since: clock.workers(slot.state_since),

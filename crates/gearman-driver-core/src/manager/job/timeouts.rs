@@ -17,7 +17,7 @@ use crate::process::ProcessId;
 use crate::time::Time;
 
 /// How long after its `timeout` a job may still be in hand: for the method to notice, and for its `end` hook.
-pub const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Job {
     /// Kills the processes that have just been seen with a job that is overdue. Whether there was one.
