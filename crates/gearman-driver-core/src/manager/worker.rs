@@ -10,6 +10,12 @@ use crate::time::Time;
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
     pub(super) host: HostId,
+    /// The worker code that it runs.
+    pub(super) generation: u32,
+    /// Its own random part, 0.0 to 1.0, of what is spread over processes that began together.
+    pub(super) jitter: f64,
+    /// The timeout of its jobs, as its own worker code has it.
+    pub(super) timeout: Option<Duration>,
     pub(super) life: Life,
     /// What it last said of itself.
     pub(super) activity: Option<Activity>,
@@ -53,8 +59,9 @@ pub(super) enum Reluctance {
 }
 
 impl Worker {
-    pub(super) fn spawning(host: HostId) -> Self {
-        Self { host, life: Life::Spawning { then: Then::Serve }, activity: None, seen: Time::START }
+    pub(super) fn spawning(host: HostId, generation: u32, jitter: f64, timeout: Option<Duration>) -> Self {
+        let life = Life::Spawning { then: Then::Serve };
+        Self { host, generation, jitter, timeout, life, activity: None, seen: Time::START }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
@@ -145,6 +152,7 @@ impl Worker {
         Some(ProcessSnapshot {
             pid,
             host: self.host,
+            generation: self.generation,
             started,
             state: self.state(),
             since,

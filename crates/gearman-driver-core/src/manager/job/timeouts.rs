@@ -24,15 +24,14 @@ impl Job {
     ///
     /// Only those that were looked at *now*: by what was seen earlier, a process may have another job by this time.
     pub(in crate::manager) fn kill_overdue(&mut self, now: Time, out: &mut Vec<Effect>) -> bool {
-        let Some(timeout) = self.timeout else { return false };
-        let overdue: Vec<(ProcessId, Duration)> = self
+        let overdue: Vec<(ProcessId, Duration, Duration)> = self
             .workers
             .iter()
             .filter(|(_, worker)| worker.seen == now && runs(worker))
-            .filter_map(|(&process, worker)| Some((process, now.since(begun(worker)?))))
-            .filter(|&(_, taken)| taken >= timeout + GRACE)
+            .filter_map(|(&process, worker)| Some((process, worker.timeout?, now.since(begun(worker)?))))
+            .filter(|&(_, timeout, taken)| taken >= timeout + GRACE)
             .collect();
-        for &(process, taken) in &overdue {
+        for &(process, timeout, taken) in &overdue {
             let why = format!(
                 "its job has taken {:.1} s, and its timeout is {} s (and {} s of grace)",
                 taken.as_secs_f64(),
@@ -46,12 +45,14 @@ impl Job {
 
     /// When the processes must be looked at, so that no overdue job is missed.
     pub(in crate::manager) fn next_overdue(&self) -> Option<Time> {
-        let hard = self.timeout? + GRACE;
-        let next = |worker: &Worker| match begun(worker) {
-            Some(begun) if begun + hard > worker.seen => begun + hard,
-            _ => worker.seen + hard,
+        let next = |worker: &Worker| {
+            let hard = worker.timeout? + GRACE;
+            Some(match begun(worker) {
+                Some(begun) if begun + hard > worker.seen => begun + hard,
+                _ => worker.seen + hard,
+            })
         };
-        self.workers.values().filter(|worker| runs(worker)).map(next).min()
+        self.workers.values().filter(|worker| runs(worker)).filter_map(next).min()
     }
 
     /// All processes have been looked at: those that say nothing need not be looked at again at once.
