@@ -24,6 +24,7 @@ mod node;
 mod origin;
 mod registry;
 mod resolve;
+mod save;
 
 #[cfg(test)]
 mod tests;
@@ -36,3 +37,4 @@ pub use layer::Layer;
 pub use origin::{Origin, Sourced};
 pub use registry::{OPTIONS, OptionSpec, Takes, find_option};
 pub use resolve::Config;
+pub use save::{LiveChanges, SaveError};
