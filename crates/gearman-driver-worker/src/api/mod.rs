@@ -30,6 +30,7 @@ mod testing;
 mod worker;
 
 pub use attributes::{JobAttributes, MAX_PROCESSES};
+pub(crate) use call::timed_out;
 pub use call::{Answer, Notes, Outcome};
 pub use caller::Caller;
 pub use client::JobClient;
