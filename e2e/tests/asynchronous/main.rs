@@ -1,6 +1,7 @@
 //! Asynchronous jobs on a real gearmand: many at once in one process, and nothing lost when it stops.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod added;
 mod concurrency;
 mod limits;
 mod servers;

@@ -2,11 +2,11 @@
 
 use super::error::ADDED;
 use super::{LoadError, LoadedFunction, LoadedJob, Runtime};
-use crate::api::attributes::Bounds;
+use crate::api::attributes::{Bounds, MAX_PROCESSES};
 use crate::api::call::guard;
-use crate::api::process::Body;
+use crate::api::process::{AsyncBody, Body};
 use crate::api::registry::{JobMethod, Run, WorkerType};
-use crate::api::{JobSpec, Worker, WorkerOptions};
+use crate::api::{AddedJob, Worker, WorkerOptions};
 
 /// A worker and its jobs.
 pub(crate) struct BuiltWorker {
@@ -72,7 +72,7 @@ pub(crate) fn build_worker(
                 .iter()
                 .map(|method| match method.run {
                     Run::Sync(run) => Body::Written(run),
-                    Run::Async(run) => Body::Async(run),
+                    Run::Async(run) => Body::Async(AsyncBody::Written(run)),
                 })
                 .collect(),
         });
@@ -81,23 +81,35 @@ pub(crate) fn build_worker(
 }
 
 /// Checks a job that the program added.
-pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
-    let worker = format!("{ADDED}{}", spec.name);
-    if spec.methods.is_empty() {
+pub(super) fn build_added(
+    added: AddedJob,
+    runtime: &mut Runtime<'_>,
+) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
+    let worker = format!("{ADDED}{}", added.name);
+    if added.functions.is_empty() {
         return Err(LoadError::NoMethod { job: worker });
     }
-    let operator = runtime.bounds(None, &spec.name);
+    if let Some(concurrency) = added.concurrency.filter(|concurrency| !(1..=MAX_PROCESSES).contains(concurrency)) {
+        let reason = format!("concurrency is {concurrency}; a number from 1 to {MAX_PROCESSES} is expected");
+        return Err(LoadError::Added { job: worker, reason });
+    }
+    let operator = runtime.bounds(None, &added.name);
     let (min_processes, max_processes) = operator
-        .over(Bounds { min: Some(spec.min_processes), max: Some(spec.max_processes) })
+        .over(Bounds { min: Some(added.min_processes), max: Some(added.max_processes) })
         .resolve()
         .map_err(|reason| LoadError::Added { job: worker.clone(), reason: operator.blame(reason) })?;
-    let functions =
-        spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
-    let (max_idle_time, concurrency) = (None, None);
-    let job =
-        LoadedJob { name: spec.name, min_processes, max_processes, max_idle_time, concurrency, functions, worker };
-    let bodies = spec.methods.into_iter().map(Body::Given).collect();
-    Ok((spec.worker, BuiltJob { job, bodies }))
+    let (functions, bodies) =
+        added.functions.into_iter().map(|(name, body)| (LoadedFunction { name, exceptions: false }, body)).unzip();
+    let job = LoadedJob {
+        name: added.name,
+        min_processes,
+        max_processes,
+        max_idle_time: None,
+        concurrency: added.concurrency,
+        functions,
+        worker,
+    };
+    Ok((added.worker, BuiltJob { job, bodies }))
 }
 
 fn ask<T>(path: &str, hook: &'static str, answer: impl FnOnce() -> T) -> Result<T, LoadError> {
