@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::{Config, ConfigError, Layer, Origin, RuntimeAttributes, Sourced};
+use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges, Origin, RuntimeAttributes, Sourced};
 use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
@@ -372,12 +372,12 @@ impl Driver {
 
     /// Runs the driver, with what the command line says.
     pub(crate) fn supervise(self, name: &str, command_line: Layer) -> Result<u8, String> {
-        let config = match self.config(command_line) {
+        let config = match self.config(command_line.clone()) {
             Ok(config) => config,
             Err(mistake) => return mistake.tell(name),
         };
         let end = Arc::clone(&self.end);
-        let result = launch::run(name, self.setup(config)?);
+        let result = launch::run(name, self.setup(config, command_line)?);
         end.come(result.clone().map(drop));
         result
     }
@@ -387,7 +387,8 @@ impl Driver {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
-        let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
+        let namespaces = self.builder.namespaces.as_ref().map(|said| said.value.clone()).unwrap_or_default();
+        let program = Program { name: argv0, namespaces, wanted: self.wanted.as_deref(), added };
         if let Some(ended) = take_role(program) {
             let code = ended?;
             // Not through main's return: what a program does after run() is the supervisor's business alone.
@@ -397,12 +398,22 @@ impl Driver {
     }
 
     /// What the supervisor needs to know.
-    pub(crate) fn setup(self, config: Config) -> Result<Setup, String> {
+    pub(crate) fn setup(self, config: Config, command_line: Layer) -> Result<Setup, String> {
         let servers = embedded_server::servers(&config)?;
+        let builder = self.builder;
+        let (line, built) = (command_line.clone(), builder.clone());
+        let save = move |changes: &LiveChanges| sources::save(changes, &line, &built);
+        let reconfigure = move || {
+            let config = read_config(command_line.clone(), builder.clone()).map_err(|error| error.to_string())?;
+            let servers = embedded_server::servers(&config)?;
+            Ok((config, servers))
+        };
         Ok(Setup {
             config,
             servers,
-            host: HostCommand { arguments: std::env::args_os().collect() },
+            host: HostCommand::of_this_process(),
+            reconfigure: Some(Box::new(reconfigure)),
+            save: Some(Box::new(save)),
             unknown_job: self.unknown_job,
             commands: self.commands,
             ready: None,
@@ -417,8 +428,7 @@ impl Driver {
             Some(Mistake::Text(text)) => return Err(Mistake::Text(text.clone())),
             None => {}
         }
-        sources::load_config(command_line, std::env::vars_os(), &sources::read_config_file, self.builder.clone())
-            .map_err(|error| Mistake::Config(Box::new(error)))
+        read_config(command_line, self.builder.clone()).map_err(|error| Mistake::Config(Box::new(error)))
     }
 
     pub(crate) fn set(mut self, option: &str, text: &str) -> Self {
@@ -440,6 +450,11 @@ impl Driver {
         self.mistake.get_or_insert(mistake);
         self
     }
+}
+
+/// The configuration as it is now.
+fn read_config(command_line: Layer, builder: Layer) -> Result<Config, ConfigError> {
+    sources::load_config(command_line, std::env::vars_os(), &sources::read_config_file, builder)
 }
 
 /// What the job servers say of one function, added up, as `unknown_job_callback` of Gearman::Driver gets it.

@@ -56,7 +56,7 @@ impl Driver {
         #[cfg(not(feature = "cli"))]
         let command_line = gearman_driver_core::config::Layer::new();
         let end = Arc::clone(&self.end);
-        let config = self.config(command_line).map_err(|mistake| match mistake {
+        let config = self.config(command_line.clone()).map_err(|mistake| match mistake {
             Mistake::Config(error) => report::render(&name, &error, Style::Plain).trim_end().to_owned(),
             Mistake::Text(text) => text,
         })?;
@@ -73,7 +73,7 @@ impl Driver {
             )
             .into());
         }
-        let mut setup = self.setup(config)?;
+        let mut setup = self.setup(config, command_line)?;
         if RUNNING.swap(true, Ordering::SeqCst) {
             return Err("a driver runs in this process already: shut it down and wait for its end first".into());
         }

@@ -4,10 +4,12 @@
 //! in [`gearman_driver_core::config`].
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
-use gearman_driver_core::config::{Config, ConfigError, ENVIRONMENT_PREFIX, Layer, MAX_FILE_SIZE, Origin, ROLE_PREFIX};
+use gearman_driver_core::config::{
+    Config, ConfigError, ENVIRONMENT_PREFIX, Layer, LiveChanges, MAX_FILE_SIZE, Origin, ROLE_PREFIX, Sourced,
+};
 
 /// Makes the configuration: command line over environment over config files over builder over defaults.
 ///
@@ -24,7 +26,7 @@ pub(crate) fn load_config(
     builder: Layer,
 ) -> Result<Config, ConfigError> {
     let environment = Layer::from_environment(readable(environment)?)?;
-    let configfiles = [&command_line, &environment, &builder].into_iter().find_map(|layer| layer.configfile.clone());
+    let configfiles = named_files([&command_line, &environment, &builder]);
     let mut files = Vec::new();
     if let Some(named) = configfiles {
         for path in &named.value {
@@ -38,6 +40,47 @@ pub(crate) fn load_config(
     }
     let by_precedence = [command_line, environment].into_iter().chain(files.into_iter().rev()).chain([builder]);
     Layer::merge(by_precedence)
+}
+
+/// The config files: those of the first layer that names some.
+fn named_files(by_precedence: [&Layer; 3]) -> Option<Sourced<Vec<PathBuf>>> {
+    by_precedence.into_iter().find_map(|layer| layer.configfile.clone())
+}
+
+/// Writes what was changed live into the last config file, which wins over those before it.
+///
+/// # Errors
+/// There is no config file, or it can't be read, changed or written; one sentence for people.
+pub(crate) fn save(changes: &LiveChanges, command_line: &Layer, builder: &Layer) -> Result<(), String> {
+    let environment =
+        readable(std::env::vars_os()).and_then(Layer::from_environment).map_err(|error| error.to_string())?;
+    let files = named_files([command_line, &environment, builder]).map(|files| files.value).unwrap_or_default();
+    let Some(path) = files.last() else {
+        return Err("there is no config file; name one with --configfile, an empty one will do".to_owned());
+    };
+    let shown = path.display();
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        return Err(format!(
+            "{shown} is no TOML file, and writing YAML anew would lose its comments; add an empty .toml file with \
+             --configfile behind it"
+        ));
+    }
+    let text = read_config_file(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
+    let text = changes.write_into(&text).map_err(|error| format!("{shown}: {error}"))?;
+    replace(path, &text).map_err(|error| format!("{shown} can't be written: {error}"))
+}
+
+/// Puts a text in the place of a file's, whole or not at all; the file's mode stays.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // Behind a symlink, the file is meant.
+    let path = path.canonicalize()?;
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Reads a config file, and no more of it than the bound on its size.
