@@ -97,7 +97,16 @@ impl Forker {
         let console = Console::connect(port)?;
         side.wait_until_ready(gearmand)?;
         let driver = side.driver_pid().ok_or_else(|| Failure::new("no driver on our side"))?;
-        match usage::children(driver)?[..] {
+        // The kernel's list of children may leave one out while another one ends.
+        let mut children = usage::children(driver)?;
+        for _ in 0..100 {
+            if children.len() == 1 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+            children = usage::children(driver)?;
+        }
+        match children[..] {
             [host] => Ok(Self { side, console, host }),
             ref others => Err(Failure::new(format!("the driver's children are {others:?}, not one host"))),
         }
