@@ -116,6 +116,15 @@ impl Gearmand {
         panic!("gearmand does not start again on port {}: {problem}", self.port);
     }
 
+    /// As [`Gearmand::start_again`], with these further arguments instead of those of its first start.
+    ///
+    /// # Panics
+    /// As [`Gearmand::start_again`].
+    pub fn start_again_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.start_again();
+    }
+
     /// Stops its execution (SIGSTOP): connections are still accepted by the kernel, and nothing answers.
     ///
     /// # Panics
@@ -300,6 +309,11 @@ mod tests {
         assert_eq!(gearmand.port(), port);
         assert_ne!(gearmand.pid(), pid);
         assert!(gearmand.admin("version")[0].starts_with("OK "));
+        gearmand.stop();
+        gearmand.start_again_with(&["--job-handle-prefix=H:again"]);
+        assert_eq!(gearmand.port(), port);
+        let command = fs::read_to_string(format!("/proc/{}/cmdline", gearmand.pid())).unwrap();
+        assert!(command.contains("H:again") && !command.contains("--job-retries"), "{command}");
     }
 
     #[test]
