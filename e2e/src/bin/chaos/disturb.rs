@@ -17,8 +17,8 @@ use crate::world::{Claim, Claimed, World, lock};
 
 /// So long a target is looked for: with all drivers down at once there is none for some seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Jobs that clients may be ahead of the disturbances.
-const AHEAD: u64 = 100;
+/// So often the gate is opened a little further.
+const STEP: Duration = Duration::from_millis(10);
 
 /// Does all of it, spread evenly over the jobs.
 pub(crate) fn run<'scope>(
@@ -31,12 +31,10 @@ pub(crate) fn run<'scope>(
     let count = plan.len() as u64;
     let number_at = |index: u64| u32::try_from(u64::from(jobs) * index / count).unwrap_or(u32::MAX);
     for (index, disturbance) in (0..).zip(plan) {
-        let ahead = u32::try_from(AHEAD).unwrap_or(u32::MAX);
-        world.gate.open_to(number_at(index + 1).saturating_add(ahead));
         while next.load(Ordering::SeqCst) < number_at(index) && !world.stop.is_stopped() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        world.stop.pause(disturbance.pause);
+        open_within(disturbance.pause, number_at(index), number_at(index + 1), world);
         if world.stop.is_stopped() {
             break;
         }
@@ -44,6 +42,17 @@ pub(crate) fn run<'scope>(
         world.guarded(&format!("{kind:?}"), || perform(world, disturbance, scope));
     }
     world.gate.open();
+}
+
+/// Lets the jobs between these numbers be submitted, evenly over that time: so the workers are busy at the end of it, and
+/// not only at its beginning.
+fn open_within(time: Duration, from: u32, to: u32, world: &World) {
+    let steps = u32::try_from(time.as_millis() / STEP.as_millis()).unwrap_or(0) + 1;
+    for step in 1..=steps {
+        let further = u64::from(to - from) * u64::from(step) / u64::from(steps);
+        world.gate.open_to(from + u32::try_from(further).unwrap_or(0));
+        world.stop.pause(time / steps);
+    }
 }
 
 fn perform<'scope>(world: &'scope World, disturbance: Disturbance, scope: &'scope Scope<'scope, '_>) {

@@ -65,8 +65,10 @@ impl Driver {
         Ok((lines, start.elapsed()))
     }
 
-    /// Kills its supervisor, calls `killed`, starts the driver again, and waits until the processes that were left have
-    /// gone.
+    /// Kills its supervisor, starts the driver again, and waits until the processes that were left have gone.
+    ///
+    /// # Panics
+    /// When they don't go, or the driver does not start.
     pub(crate) fn kill_and_start(&self) {
         let mut farm = lock(&self.farm);
         self.up.store(false, Ordering::SeqCst);

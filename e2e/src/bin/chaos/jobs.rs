@@ -61,11 +61,11 @@ impl Task {
     pub(crate) fn of(number: u32) -> Self {
         let mut random = Random::new(u64::from(number));
         let kind = match random.below(100) {
-            0..58 => Kind::Quick,
-            58..66 => Kind::Slow,
-            66..74 => Kind::Fail,
-            74..81 => Kind::PairOne,
-            81..88 => Kind::PairTwo,
+            0..30 => Kind::Quick,
+            30..65 => Kind::Slow,
+            65..73 => Kind::Fail,
+            73..80 => Kind::PairOne,
+            80..87 => Kind::PairTwo,
             _ => Kind::Wait,
         };
         let background = random.below(4) == 0;

@@ -79,5 +79,5 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     watch::panics_in_short();
-    run::run(&options, stop)
+    run::run(&options, &stop)
 }

@@ -27,7 +27,7 @@ const BACKGROUND: Duration = Duration::from_secs(120);
 const QUEUES: Duration = Duration::from_secs(20);
 
 /// Does all of it, and says what came of it.
-pub(crate) fn run(options: &Options, stop: Arc<Stop>) -> ExitCode {
+pub(crate) fn run(options: &Options, stop: &Arc<Stop>) -> ExitCode {
     let dir = match folder() {
         Ok(dir) => dir,
         Err(error) => {
@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options, stop: Arc<Stop>) -> ExitCode {
         }
     };
     println!("chaos: {} jobs, seed {}, logs in {}", options.jobs, options.seed, dir.path().display());
-    let good = break_and_judge(options, dir.path(), &stop);
+    let good = break_and_judge(options, dir.path(), stop);
     if good && !options.keep {
         return ExitCode::SUCCESS;
     }

@@ -59,7 +59,7 @@ pub(crate) fn judge(story: &Story<'_>, damage: &Damage) -> Verdict {
     let finished = executions.iter().filter(|execution| execution.ended.is_some()).count();
     let mut wrong: Vec<String> = executions
         .iter()
-        .filter(|execution| execution.ended.is_none() && !damage.killed(execution))
+        .filter(|execution| execution.ended.is_none() && damage.killed(execution).is_none())
         .map(|execution| format!("process {} was cut short, and nobody has killed it", execution.pid))
         .collect();
     let end = end(story).unwrap_or_else(|contradiction| {
@@ -98,28 +98,33 @@ fn reasons(story: &Story<'_>, damage: &Damage) -> usize {
         .filter(|submission| matches!(submission.answer, Answer::ConnectionLost(_)))
         .filter(|submission| damage.server_died(submission.server, submission.span))
         .count();
-    let cut_off = story.executions.iter().filter(|execution| damage.killed(execution)).count();
-    let given_out_again = story
-        .executions
-        .iter()
-        .filter(|execution| story.task.background && !damage.killed(execution) && damage.forgotten(execution))
-        .count();
-    submitted_again + cut_off + given_out_again
+    // What befell the last one explains none before it, and neither does what came after it had begun.
+    let Some((last, others)) = story.executions.split_last() else {
+        return submitted_again;
+    };
+    let before = |when: Option<u64>| when.is_some_and(|when| when <= last.begun);
+    let again = others.iter().filter(|execution| {
+        let forgotten = || story.task.background && before(damage.forgotten(execution));
+        before(damage.killed(execution)) || forgotten()
+    });
+    submitted_again + again.count()
 }
 
 impl Damage {
-    /// Whether its process was killed while it ran, or while its answer was on its way.
-    fn killed(&self, execution: &Execution) -> bool {
+    /// When its process was killed while it ran, or while its answer was on its way.
+    fn killed(&self, execution: &Execution) -> Option<u64> {
         let span = self.with_the_answer(execution);
-        self.workers.iter().any(|&(pid, kill)| pid == execution.pid && kill.overlaps(span))
+        let kill = self.workers.iter().find(|&&(pid, kill)| pid == execution.pid && kill.overlaps(span));
+        kill.map(|(_, kill)| kill.from)
     }
 
-    /// Whether the job server was killed that has given it out, before it had surely noted the answer.
-    fn forgotten(&self, execution: &Execution) -> bool {
+    /// When the job server was killed that has given it out, before it had surely noted the answer.
+    fn forgotten(&self, execution: &Execution) -> Option<u64> {
         let span = self.with_the_answer(execution);
         let of = Incarnation::of_handle(&execution.handle);
         // It may have been given out shortly before its job server died, and have begun after that.
-        self.servers.iter().any(|&(server, kill)| Some(server) == of && kill.from <= span.until)
+        let kill = self.servers.iter().find(|&&(server, kill)| Some(server) == of && kill.from <= span.until);
+        kill.map(|(_, kill)| kill.from)
     }
 
     /// Whether that job server was killed within the span.
@@ -241,6 +246,8 @@ mod tests {
         assert_eq!(explained(&worker_killed(1, SECOND - 1)), Some(false));
         assert_eq!(explained(&worker_killed(1, 5 * SECOND)), Some(false));
         assert_eq!(explained(&worker_killed(3, SECOND)), Some(false));
+        // The second time, by the process of the second time.
+        assert_eq!(explained(&worker_killed(2, 4 * SECOND)), Some(false));
         // A job server keeps no foreground job, so its death alone gives out none again.
         assert_eq!(explained(&server_killed(SECOND)), Some(false));
     }
@@ -263,6 +270,7 @@ mod tests {
         let accepted = [submitted(Answer::Accepted, 0, 1)];
         let twice = [ran(1, SECOND, Some(2 * SECOND)), ran(2, 8 * SECOND, Some(9 * SECOND))];
         let explained = |damage: &Damage| verdict(background(), &accepted, &twice, damage).explained;
+        assert_eq!(explained(&server_killed(9 * SECOND)), Some(false));
         assert_eq!(explained(&server_killed(2 * SECOND)), Some(true));
         assert_eq!(explained(&server_killed(7 * SECOND)), Some(false));
         // Frozen meanwhile: the answer had not been read.

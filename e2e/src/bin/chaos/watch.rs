@@ -72,7 +72,7 @@ pub(crate) fn watch(world: &World, limit: Duration, over: &AtomicBool) {
 
 /// Anything that changes while the run gets on.
 fn progress(world: &World) -> (u64, u64) {
-    let notes = fs::metadata(World::notes(&world.dir)).map(|notes| notes.len()).unwrap_or(0);
+    let notes = fs::metadata(World::notes(&world.dir)).map_or(0, |notes| notes.len());
     (world.progress.load(Ordering::Relaxed), notes)
 }
 
