@@ -54,17 +54,21 @@ pub(crate) fn by_number(heard: Vec<Heard>) -> HashMap<u32, Vec<Submission>> {
 }
 
 impl Account {
-    /// Judges all jobs.
-    pub(crate) fn of(evidence: &Evidence) -> Self {
-        let mut account = Self { jobs: evidence.jobs, ..Self::default() };
+    /// Judges all jobs; those that were never submitted too, unless the run was stopped.
+    pub(crate) fn of(evidence: &Evidence, stopped: bool) -> Self {
+        let mut account = Self::default();
         for number in 0..evidence.jobs {
-            account.add(&evidence.story(number), &evidence.damage);
+            let story = evidence.story(number);
+            if !stopped || !story.submissions.is_empty() {
+                account.add(&story, &evidence.damage);
+            }
         }
         account
     }
 
     fn add(&mut self, story: &Story<'_>, damage: &Damage) {
         let verdict = judge(story, damage);
+        self.jobs += 1;
         match verdict.end {
             End::Done => self.done += 1,
             End::FailedOnPurpose => self.failed += 1,

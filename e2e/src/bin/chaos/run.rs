@@ -70,7 +70,7 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     };
     let (damage, counts) = (lock(&damage).clone(), lock(&counts));
     let evidence = Evidence { jobs: options.jobs, heard: by_number(heard), executions, damage, began };
-    let account = Account::of(&evidence);
+    let account = Account::of(&evidence, stop.is_stopped());
     let stopped = stop.reason().or(unreadable).or_else(|| counts.missing(options.at_least()));
 
     println!("\n{}", account.text(&counts, took));
