@@ -45,13 +45,32 @@ pub struct Activity {
     pub jobs_done: u64,
     /// The job in hand, where it is busy and the slot says it.
     pub current: Option<CurrentJob>,
+    /// It has reached a limit of its own and is to be replaced; it takes jobs until it is asked to stop.
+    pub spent: Option<Spent>,
 }
 
 impl Activity {
     /// A process that has registered with the job servers and has done nothing yet.
     pub fn idle(since: Time) -> Self {
-        Self { state: ActivityState::Idle, since, last_run: None, last_error: None, jobs_done: 0, current: None }
+        Self {
+            state: ActivityState::Idle,
+            since,
+            last_run: None,
+            last_error: None,
+            jobs_done: 0,
+            current: None,
+            spent: None,
+        }
     }
+}
+
+/// The limit that a process has reached by its own account. (Its age is the driver's to know.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Spent {
+    /// `max_jobs`.
+    Jobs,
+    /// `max_memory`.
+    Memory,
 }
 
 /// What a process says that it does.

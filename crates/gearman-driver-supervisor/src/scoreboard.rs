@@ -90,6 +90,7 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         last_error: slot.last_error.map(|millis| LastError { at: unix_seconds(millis), message: slot.message.clone() }),
         jobs_done: slot.done.saturating_add(slot.failed),
         current,
+        spent: None,
     }
 }
 

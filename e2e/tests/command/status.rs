@@ -70,3 +70,16 @@ fn completions_and_the_manual_page_are_written() {
         assert!(output.status.success() && text(&output.stdout).starts_with(start), "{page}: {output:?}");
     }
 }
+
+#[test]
+fn drivers_are_reloaded_by_the_command() {
+    let gearmand = Gearmand::start();
+    let farm = farm(&gearmand).args("--interval 0").start();
+    let output = run(&format!("reload --connect 127.0.0.1:{}", farm.console_port()));
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let _ = farm.wait_log("Reload: generation 2 has taken over");
+    let port = free_port();
+    let output = run(&format!("reload --connect 127.0.0.1:{port}"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no driver answers at"), "{output:?}");
+}

@@ -8,7 +8,7 @@ use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::support::{Notes, everybody, farm, scale, wait_gone};
+use crate::support::{Notes, everybody, farm, job, scale, wait_gone};
 
 /// The run-time directories of drivers in there.
 fn directories(parent: &Path) -> Vec<PathBuf> {
@@ -68,4 +68,20 @@ fn a_driver_that_fails_to_start_leaves_none() {
     let status = failed.wait_exit();
     let left = directories(parent.path());
     assert!(left.is_empty(), "{status}: {left:?} {}", failed.state());
+}
+
+#[test]
+fn that_it_was_removed_is_told_with_what_to_do() {
+    let (gearmand, notes, parent) = (Gearmand::start(), Notes::new(), TempDir::new().unwrap());
+    let farm =
+        farm(&gearmand.address(), &notes, "").env("XDG_RUNTIME_DIR", parent.path().display().to_string()).start();
+    let running = scale(&farm, &gearmand, "note", 1);
+    let directory = directories(parent.path()).remove(0);
+    fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(farm.console().ask(&format!("set_processes {} 2 2", job("note"))), ["OK"]);
+    let line = farm.wait_log("Could not start a process");
+    let told = format!("the run-time directory {} was removed", directory.display());
+    assert!(line.contains(&told) && line.contains("XDG_RUNTIME_DIR"), "{line}");
+    // What runs goes on.
+    assert_eq!(farm.console().pids(&job("note")), running);
 }
