@@ -122,6 +122,7 @@ impl Account {
             (self.submitted_again.into(), format!("submitted again after a job server's death, {background}")),
         ];
         rows.extend(KINDS.map(|(kind, what, _)| (counts.of(kind).into(), what.to_owned())));
+        rows.push((counts.taken_back.into(), "reloads taken back by drivers".to_owned()));
         rows.extend(counts.refused.iter().map(|(what, &number)| (number.into(), format!("refused: {what}"))));
         rows.push((millis, "ms, a console's slowest answer".to_owned()));
         let mut text = String::new();

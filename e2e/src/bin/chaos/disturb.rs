@@ -68,6 +68,14 @@ fn perform<'scope>(world: &'scope World, disturbance: Disturbance, scope: &'scop
             };
             order(world, kind, target);
         }
+        Kind::KillNow => kill_now(world, kind, &mut random),
+        Kind::Hup => {
+            if let Some((driver, claimed)) = claim(world, kind, &world.drivers, |driver| &driver.claim, &mut random) {
+                driver.hang_up();
+                world.count(kind);
+                drop(claimed);
+            }
+        }
         Kind::Scale => {
             let job = random.one_of(&console_names()).cloned().unwrap_or_default();
             let min = random.below(5);
@@ -164,6 +172,22 @@ fn signal_one(world: &World, kind: Kind, title: &str, signal: Signal, random: &m
         lock(&world.damage).workers.push(killed);
     }
     world.count(kind);
+}
+
+/// Has a driver kill one of its workers.
+fn kill_now(world: &World, kind: Kind, random: &mut Random) {
+    let killed = || {
+        let (driver, pid) = process(world, "[worker ", random)?;
+        let from = now();
+        // Also without an answer it may have been done.
+        let answer = driver.ask(&format!("kill_now {pid}"));
+        let span = Span { from, until: now() };
+        lock(&world.damage).workers.push((pid, span));
+        answer.is_ok_and(|(lines, _)| lines == ["OK"]).then_some(())
+    };
+    if find(world, kind, killed).is_some() {
+        world.count(kind);
+    }
 }
 
 /// Gives an order to a console. Other drivers are asked as long as one is going down meanwhile.

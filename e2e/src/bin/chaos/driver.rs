@@ -1,5 +1,6 @@
 //! A driver: supervisor, host and worker processes, all of this executable.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -57,12 +58,24 @@ impl Driver {
         inhabitants(&self.dir).into_iter().filter_map(look).filter(|process| process.title.contains(title)).collect()
     }
 
+    /// Lines of its log, and of what it said elsewhere, that contain this.
+    pub(crate) fn said(&self, text: &str) -> Vec<String> {
+        let read = |name| fs::read(self.dir.join(name)).unwrap_or_default();
+        let said = ["driver.log", "stderr", "stdout"].map(read).concat();
+        String::from_utf8_lossy(&said).lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+
     /// Gives its console a command; the answer's lines, and how long they took.
     pub(crate) fn ask(&self, command: &str) -> io::Result<(Vec<String>, Duration)> {
         let mut console = Console::connect(self.console_port)?;
         let start = Instant::now();
         let lines = console.try_ask(command)?;
         Ok((lines, start.elapsed()))
+    }
+
+    /// HUP to its supervisor.
+    pub(crate) fn hang_up(&self) {
+        lock(&self.farm).signal(Signal::SIGHUP);
     }
 
     /// Kills its supervisor, starts the driver again, and waits until the processes that were left have gone.

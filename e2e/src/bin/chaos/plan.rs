@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     KillHost,
     /// SIGKILL to a supervisor; the driver is started again.
     KillSupervisor,
+    /// The console's `kill_now PID`: SIGKILL to a worker process, by its driver.
+    KillNow,
     /// TERM to a worker process.
     TermWorker,
     /// The console's `kill PID`.
@@ -21,6 +23,8 @@ pub(crate) enum Kind {
     Scale,
     /// The console's `reload`.
     Reload,
+    /// HUP to a supervisor: a reload that nobody is answered.
+    Hup,
     /// The console's `restart JOB`.
     RestartJob,
     /// The console's `shutdown`; the driver is started again.
@@ -34,14 +38,16 @@ pub(crate) enum Kind {
 }
 
 /// All of them: the name in the account, and how many of them there are for 100,000 jobs.
-pub(crate) const KINDS: [(Kind, &str, u32); 12] = [
+pub(crate) const KINDS: [(Kind, &str, u32); 14] = [
     (Kind::KillWorker, "workers killed", 230),
     (Kind::KillHost, "hosts killed", 25),
     (Kind::KillSupervisor, "supervisors killed, drivers started again", 10),
+    (Kind::KillNow, "workers killed by the console", 10),
     (Kind::TermWorker, "workers terminated by TERM", 60),
     (Kind::ConsoleKill, "workers stopped by the console", 30),
     (Kind::Scale, "jobs given other bounds", 80),
-    (Kind::Reload, "reloads", 25),
+    (Kind::Reload, "reloads by the console", 25),
+    (Kind::Hup, "HUPs to drivers", 8),
     (Kind::RestartJob, "jobs restarted", 20),
     (Kind::Shutdown, "drivers drained by the console and started again", 8),
     (Kind::TermSupervisor, "drivers drained by TERM and started again", 8),

@@ -59,6 +59,9 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     for (index, server) in world.servers.iter().enumerate() {
         let _ = fs::write(dir.join(format!("gearmand-{index}.log")), server.log());
     }
+    let said = |text| -> Vec<String> { world.drivers.iter().flat_map(|driver| driver.said(text)).collect() };
+    lock(&world.counts).taken_back = u32::try_from(said("is taken back").len()).unwrap_or(u32::MAX);
+    let panics = said("panicked at");
     let World { damage, counts, drivers, .. } = world;
     // Ends what a run that was stopped has left.
     drop(drivers);
@@ -71,7 +74,8 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     let (damage, counts) = (lock(&damage).clone(), lock(&counts));
     let evidence = Evidence { jobs: options.jobs, heard: by_number(heard), executions, damage, began };
     let account = Account::of(&evidence, stop.is_stopped());
-    let stopped = stop.reason().or(unreadable).or_else(|| counts.missing(options.at_least()));
+    let panicked = (!panics.is_empty()).then(|| format!("panics in drivers' logs: {panics:#?}"));
+    let stopped = stop.reason().or(unreadable).or(panicked).or_else(|| counts.missing(options.at_least()));
 
     println!("\n{}", account.text(&counts, took));
     if stopped.is_some() || !account.is_clean() {

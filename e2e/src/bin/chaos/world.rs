@@ -35,6 +35,8 @@ pub(crate) struct Counts {
     pub(crate) done: BTreeMap<Kind, u32>,
     /// Orders that a driver's console has refused, by what it said.
     pub(crate) refused: BTreeMap<String, u32>,
+    /// Reloads that drivers took back, as killed workers can make them do.
+    pub(crate) taken_back: u32,
     /// The longest that a console took to answer.
     pub(crate) slowest_answer: Duration,
 }
