@@ -17,6 +17,10 @@ use crate::world::{Claim, Claimed, World, lock};
 
 /// So long a target is looked for: with all drivers down at once there is none for some seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// From SIGKILL's being sent to the end of a process that waits for a processor, in nanoseconds.
+const SENT: u64 = 100_000_000;
+/// From a console's answer to the end of the process.
+const ORDERED: u64 = 1_000_000_000;
 /// So often the gate is opened a little further.
 const STEP: Duration = Duration::from_millis(10);
 
@@ -163,7 +167,7 @@ fn signal_one(world: &World, kind: Kind, title: &str, signal: Signal, random: &m
         let (_, pid) = process(world, title, random)?;
         let from = now();
         kill(Pid::from_raw(i32::try_from(pid).ok()?), signal).ok()?;
-        Some((pid, Span { from, until: now() }))
+        Some((pid, Span { from, until: now() + SENT }))
     };
     let Some(killed) = find(world, kind, signalled) else {
         return;
@@ -181,7 +185,8 @@ fn kill_now(world: &World, kind: Kind, random: &mut Random) {
         let from = now();
         // Also without an answer it may have been done.
         let answer = driver.ask(&format!("kill_now {pid}"));
-        let span = Span { from, until: now() };
+        // The answer says that the kill is ordered: the host's signal follows.
+        let span = Span { from, until: now() + ORDERED };
         lock(&world.damage).workers.push((pid, span));
         answer.is_ok_and(|(lines, _)| lines == ["OK"]).then_some(())
     };

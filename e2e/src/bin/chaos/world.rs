@@ -156,7 +156,8 @@ pub(crate) struct Claim(AtomicBool);
 impl Claim {
     /// Whether it is this thread now, until the guard is dropped.
     pub(crate) fn take(&self) -> Option<Claimed<'_>> {
-        self.0.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok().then_some(Claimed(self))
+        // Not `then_some`: a guard that is made and dropped would give back what another thread has.
+        self.0.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok().then(|| Claimed(self))
     }
 }
 
@@ -173,4 +174,28 @@ impl Drop for Claimed<'_> {
 /// Locks; what a panicking thread has left is still worth reading.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_for_one() {
+        let claim = Claim::default();
+        let first = claim.take();
+        assert!(first.is_some() && claim.take().is_none() && claim.take().is_none());
+        drop(first);
+        assert!(claim.take().is_some());
+    }
+
+    #[test]
+    fn a_gate_only_opens() {
+        let gate = Gate::default();
+        gate.open_to(3);
+        gate.open_to(1);
+        gate.pass(2);
+        gate.open();
+        gate.pass(1_000_000);
+    }
 }
