@@ -32,6 +32,7 @@ pub(crate) struct Account {
     background: u32,
     done: u32,
     failed: u32,
+    poison: u32,
     lost: u32,
     /// More than one execution came to its end.
     twice: u32,
@@ -72,6 +73,7 @@ impl Account {
         match verdict.end {
             End::Done => self.done += 1,
             End::FailedOnPurpose => self.failed += 1,
+            End::Poison => self.poison += 1,
             End::Lost(_) => self.lost += 1,
         }
         let explained = u32::from(verdict.explained == Some(true));
@@ -115,6 +117,7 @@ impl Account {
             (self.jobs.into(), format!("jobs, {} of them in the background", self.background)),
             (self.done.into(), "done".to_owned()),
             (self.failed.into(), "failed on purpose".to_owned()),
+            (self.poison.into(), "failed as poison, after three kills".to_owned()),
             (self.lost.into(), "lost".to_owned()),
             (self.twice.into(), format!("done twice: {} explained", self.twice_explained)),
             (self.again.into(), format!("begun more than once, these included: {} explained", self.again_explained)),

@@ -17,6 +17,8 @@
 //!
 //! - **done**: its client got the right result and a process had finished it; in the background: a process has finished
 //!   it. **Failed on purpose** likewise.
+//! - **failed as poison**: three processes that ran it were killed, so its driver took it for the cause and failed it.
+//!   That is what drivers promise, and few jobs meet three kills.
 //! - **lost**: anything else: no answer within two minutes, a failure that was not on purpose, a background job that a
 //!   job server had confirmed and no process has finished.
 //! - **done twice**: more than one process has finished it. This, and any second beginning, must be explained: by a

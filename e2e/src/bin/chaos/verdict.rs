@@ -15,6 +15,11 @@ use crate::note::Mark;
 /// So long an answer may be on its way from the worker to the job server, and from there to the client or to the disk.
 const ON_ITS_WAY: u64 = 2_000_000_000;
 
+/// So many kills make a driver fail a job instead of running it once more (its `poison_limit`).
+const POISON_LIMIT: usize = 3;
+/// What it then says.
+const POISON: &str = "poison job: ";
+
 /// What is known of one job.
 #[derive(Debug)]
 pub(crate) struct Story<'a> {
@@ -28,6 +33,8 @@ pub(crate) struct Story<'a> {
 pub(crate) enum End {
     Done,
     FailedOnPurpose,
+    /// The processes that ran it were killed so often that its driver took it for the cause.
+    Poison,
     /// With the reason.
     Lost(String),
 }
@@ -62,7 +69,8 @@ pub(crate) fn judge(story: &Story<'_>, damage: &Damage) -> Verdict {
         .filter(|execution| execution.ended.is_none() && damage.killed(execution).is_none())
         .map(|execution| format!("process {} was cut short, and nobody has killed it", execution.pid))
         .collect();
-    let end = end(story).unwrap_or_else(|contradiction| {
+    let killed = executions.iter().filter(|execution| execution.ended.is_none()).count();
+    let end = end(story, killed >= POISON_LIMIT).unwrap_or_else(|contradiction| {
         wrong.push(contradiction);
         End::Done
     });
@@ -71,7 +79,7 @@ pub(crate) fn judge(story: &Story<'_>, damage: &Damage) -> Verdict {
 }
 
 /// How it ended, or what contradicts itself.
-fn end(story: &Story<'_>) -> Result<End, String> {
+fn end(story: &Story<'_>, may_be_poison: bool) -> Result<End, String> {
     let ended_as = |mark| story.executions.iter().any(|execution| execution.ended.is_some_and(|(_, as_)| as_ == mark));
     let fails = story.task.kind == Kind::Fail;
     let lost = |reason: &str| Ok(End::Lost(reason.to_owned()));
@@ -83,9 +91,12 @@ fn end(story: &Story<'_>) -> Result<End, String> {
         Some(Answer::Result) if ended_as(Mark::Done) => Ok(End::Done),
         Some(Answer::Result) => Err("its client got a result, but no process has finished it".to_owned()),
         Some(Answer::Failed(_)) if fails && ended_as(Mark::Failed) => Ok(End::FailedOnPurpose),
+        Some(Answer::Failed(message)) if may_be_poison && message.contains(POISON) => Ok(End::Poison),
         Some(Answer::Failed(message)) => lost(&format!("failed, not on purpose: {message}")),
         Some(Answer::Accepted) if ended_as(Mark::Failed) => Ok(End::FailedOnPurpose),
         Some(Answer::Accepted) if ended_as(Mark::Done) => Ok(End::Done),
+        // Nobody hears of that.
+        Some(Answer::Accepted) if may_be_poison => Ok(End::Poison),
         Some(Answer::Accepted) => lost("a job server had it, and no process has finished it"),
     }
 }
@@ -231,6 +242,23 @@ mod tests {
         assert_eq!(verdict(to_fail, std::slice::from_ref(&execution)), End::FailedOnPurpose);
         assert!(matches!(verdict(to_fail, &[]), End::Lost(_)));
         assert!(matches!(verdict(foreground(), &[ran(1, 1, Some(2))]), End::Lost(_)));
+    }
+
+    #[test]
+    fn poison_needs_three_kills() {
+        let damage = Damage { workers: (1..=3).map(|pid| (pid, at(pid.into()))).collect(), ..Damage::default() };
+        let thrice: Vec<Execution> = (1..=3).map(|pid| ran(pid, pid.into(), None)).collect();
+        let said = "poison job: it has taken down 3 processes".to_owned();
+        let told = |executions: &[Execution]| {
+            verdict(foreground(), &[submitted(Answer::Failed(said.clone()), 0, 9)], executions, &damage)
+        };
+        assert_eq!((told(&thrice).end, told(&thrice).explained), (End::Poison, Some(true)));
+        assert!(matches!(told(&thrice[..2]).end, End::Lost(_)));
+        let unseen = |executions: &[Execution]| {
+            verdict(background(), &[submitted(Answer::Accepted, 0, 1)], executions, &damage).end
+        };
+        assert_eq!(unseen(&thrice), End::Poison);
+        assert!(matches!(unseen(&thrice[..2]), End::Lost(_)));
     }
 
     #[test]
