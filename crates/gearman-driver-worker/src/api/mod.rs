@@ -30,6 +30,7 @@ mod testing;
 mod worker;
 
 pub use attributes::{JobAttributes, MAX_PROCESSES};
+pub(crate) use call::timed_out;
 pub use call::{Answer, Notes, Outcome};
 pub use caller::Caller;
 pub use client::JobClient;
@@ -57,5 +58,6 @@ pub mod private {
     pub use super::dispatch::{PlainKind, ResultKind};
     pub use super::registry::{JobMethod, RegisteredWorker, Run, WorkerType, worker_without_new};
     pub use super::{Error, Job, JobAttributes, Worker, WorkerOptions};
+    pub use gearman_driver_wire::job_limits::JobLimits;
     pub use inventory;
 }

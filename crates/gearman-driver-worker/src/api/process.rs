@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::call::{Answer, Call, Caught, Failed, JobFuture, Notes, Outcome, guard, guard_async};
+use super::call::{Answer, Call, Caught, Failed, JobFuture, Notes, Outcome, TimeLimit, guard, guard_async};
 use super::load::{LoadedFunction, LoadedJob};
 use super::{Error, Job, Method, Worker};
 
@@ -140,14 +140,23 @@ impl ProcessWorker {
     /// As [`run`](ProcessWorker::run), for asynchronous functions and for others, which block. Several may be on their
     /// way at once.
     pub async fn run_async(&self, function: usize, job: &mut Job, notes: &dyn Notes) -> Outcome {
+        let limit = self.job().limits.timeout.and_then(TimeLimit::from_now);
         let Some(Body::Async(run)) = self.body(function) else {
-            return self.run(function, job, notes);
+            let outcome = self.run(function, job, notes);
+            // It could not be left off; but what is late is late.
+            return match limit.and_then(TimeLimit::passed) {
+                None => outcome,
+                Some(message) => {
+                    notes.failed(&message);
+                    self.outcome(function, Ok(Err(Failed { message })), outcome.replace_process, notes)
+                }
+            };
         };
         let panicked = Cell::new(false);
         let assignment = job.assignment();
         let ran = guard_async(async {
             // Its own box, so that what a panic leaves of it is dropped within the guard.
-            Ok(run(Call::new(self.worker(), job, assignment.workload(), notes, &panicked)).await)
+            Ok(run(Call::new(self.worker(), job, assignment.workload(), notes, &panicked).within(limit)).await)
         })
         .await;
         self.outcome(function, ran, panicked.get(), notes)
