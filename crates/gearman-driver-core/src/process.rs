@@ -105,6 +105,8 @@ pub struct CurrentJob {
     pub function: String,
     /// The job server's handle; empty where the slot does not hold it.
     pub handle: String,
+    /// When it began. Of several in hand, this is the one that has been there longest.
+    pub started: Time,
 }
 
 /// When a job last failed, and with what words.

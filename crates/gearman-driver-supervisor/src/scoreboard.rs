@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, LastError};
+use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, LastError, Spent};
 use gearman_driver_wire::scoreboard::{self, SLOT_BYTES, SLOTS, Slot, State, at};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -79,10 +79,11 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         State::Busy => ActivityState::Busy,
         State::Draining => ActivityState::Draining,
     };
-    let current = slot
-        .function
-        .and_then(|function| functions.get(function))
-        .map(|function| CurrentJob { function: function.clone(), handle: slot.handle.clone() });
+    let current = slot.function.and_then(|function| functions.get(function)).map(|function| CurrentJob {
+        function: function.clone(),
+        handle: slot.handle.clone(),
+        started: clock.workers(slot.job_started.unwrap_or(slot.state_since)),
+    });
     Activity {
         state,
         since: clock.workers(slot.state_since),
@@ -90,7 +91,10 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         last_error: slot.last_error.map(|millis| LastError { at: unix_seconds(millis), message: slot.message.clone() }),
         jobs_done: slot.done.saturating_add(slot.failed),
         current,
-        spent: None,
+        spent: slot.spent.map(|spent| match spent {
+            scoreboard::Spent::Jobs => Spent::Jobs,
+            scoreboard::Spent::Memory => Spent::Memory,
+        }),
     }
 }
 

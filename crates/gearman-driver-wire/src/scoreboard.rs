@@ -26,6 +26,7 @@
 //! | 1400 | handle of the job in hand: how often one was written |
 //! | 1408, 1416 | length of the handle in place 0, in place 1 |
 //! | 1424, 1488 | the places: 64 bytes each |
+//! | 1808 | the limit of its life that the process has reached, so that it is to be replaced: 1 `max_jobs`, 2 `max_memory`; 0: none |
 
 /// Bytes of a slot: two share a page, none crosses one.
 pub const SLOT_BYTES: usize = 2048;
@@ -56,6 +57,7 @@ pub mod at {
     pub const HISTOGRAM: usize = 96;
     pub const MESSAGE: usize = 352;
     pub const HANDLE: usize = 1400;
+    pub const SPENT: usize = 1808;
 }
 
 /// One of the two texts of a slot: a count, two lengths, two places.
@@ -123,6 +125,25 @@ impl State {
     }
 }
 
+/// A limit of a process's life that it has reached. It takes jobs all the same, until it is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// `max_jobs`, less its part of the jitter.
+    Jobs = 1,
+    /// `max_memory`, less its part of the jitter.
+    Memory = 2,
+}
+
+impl Spent {
+    fn from_word(word: u64) -> Option<Self> {
+        match word {
+            1 => Some(Self::Jobs),
+            2 => Some(Self::Memory),
+            _ => None,
+        }
+    }
+}
+
 /// A slot, as read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slot {
@@ -156,6 +177,8 @@ pub struct Slot {
     pub service_micros: u64,
     /// Histogram of service times, see [`bucket`].
     pub histogram: [u64; HISTOGRAM],
+    /// The limit that it has reached.
+    pub spent: Option<Spent>,
 }
 
 impl Slot {
@@ -196,6 +219,7 @@ impl Slot {
             servers: word(at::SERVERS),
             service_micros: word(at::SERVICE_MICROS),
             histogram,
+            spent: Spent::from_word(word(at::SPENT)),
         })
     }
 }
@@ -203,7 +227,8 @@ impl Slot {
 const _: () = {
     assert!(at::MESSAGE == at::HISTOGRAM + 8 * HISTOGRAM);
     assert!(at::HANDLE == at::MESSAGE + 24 + 2 * MESSAGE_BYTES);
-    assert!(at::HANDLE + 24 + 2 * HANDLE_BYTES <= SLOT_BYTES);
+    assert!(at::HANDLE + 24 + 2 * HANDLE_BYTES <= at::SPENT);
+    assert!(at::SPENT + 8 <= SLOT_BYTES);
     assert!(4096 % SLOT_BYTES == 0);
 };
 

@@ -6,17 +6,21 @@
 mod async_loop;
 mod backoff;
 mod board;
+mod chance;
 mod health;
 mod job_loop;
 pub(crate) mod logger;
 mod outgoing;
 mod report;
 mod server;
+mod watchdog;
+mod wear;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::{signal, title};
@@ -77,6 +81,7 @@ fn start(plan: Plan) -> Result<i32, String> {
     drop(plan.lifeline);
 
     let board = Board::open(&plan.scoreboard, plan.slot, plan.process)
+        .map(Arc::new)
         .map_err(|error| format!("slot {} of the scoreboard can't be mapped: {error}", plan.slot))?;
     drop(plan.scoreboard);
     let functions: Vec<_> = plan
@@ -112,12 +117,13 @@ fn start(plan: Plan) -> Result<i32, String> {
     board.state(State::Idle);
     match runtime {
         None => {
-            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &stop).run();
+            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &stop)
+                .map_err(|error| format!("the thread that watches the jobs' time can't be started: {error}"))?
+                .run();
             worker.stop();
         }
         Some(runtime) => {
-            let process =
-                Shared::new(Rc::new(worker), Rc::new(board), functions, &id, &plan.server, runtime.concurrency());
+            let process = Shared::new(Rc::new(worker), board, functions, &id, &plan.server, runtime.concurrency());
             runtime.run(&servers, process, &stop);
         }
     }
