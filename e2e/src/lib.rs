@@ -21,3 +21,17 @@ use std::time::Duration;
 
 /// How long a test waits for what must come: long, for loaded machines; only a failing test waits it out.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The examples of these pages are compiled as doc tests. (Here, not in the crate that they are about: its package has
+/// no files of the repository.)
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../docs/guide.md")]
+    struct Guide;
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../crates/gearman-driver/README.md")]
+    struct Library;
+    #[doc = include_str!("../../crates/gearman-jobserver/README.md")]
+    struct JobServer;
+}

@@ -75,6 +75,10 @@ pub struct Load {
     pub may_be_empty: bool,
     /// Where workers are looked for.
     pub namespaces: Vec<String>,
+    /// The namespaces are what the program says: where another executable has been loaded by a reload, what that one says
+    /// counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub namespaces_of_program: bool,
     /// Directories in which worker modules are looked for (a Rust host has no use for them).
     #[serde(default)]
     pub lib: Vec<String>,

@@ -31,6 +31,8 @@ use crate::process::{self, Plan};
 pub struct Program<'a> {
     /// The program's name as it was started. With the driver's name, where it has one, `process_name` hooks get it as `original`.
     pub name: String,
+    /// Where it says that workers are looked for.
+    pub namespaces: Vec<String>,
     /// Which worker types are loaded, by type path.
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
@@ -124,7 +126,7 @@ impl Host {
         guard::one_thread("before run() or start() was called")?;
         let before = guard::Sockets::now();
         let loaded = load(LoadRequest {
-            namespaces: &load_message.namespaces,
+            namespaces: if load_message.namespaces_of_program { &program.namespaces } else { &load_message.namespaces },
             wanted: program.wanted,
             server: &load_message.server,
             worker_options: &load_message.worker_options,

@@ -4,8 +4,12 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use gearman_driver_core::config::Config;
 use serde_json::Value;
+
+/// The options of the driver that `status` takes: they say where the console is.
+pub(super) const OPTIONS: [&str; 3] = ["console_port", "console_host", "configfile"];
 
 /// The console's port where none is named.
 const DEFAULT_PORT: u16 = 47300;
@@ -23,6 +27,35 @@ pub(crate) struct Request {
     pub(crate) json: bool,
     /// The consoles, `host[:port]`; none: that of the configuration.
     pub(crate) consoles: Vec<String>,
+}
+
+/// The subcommand as clap sees it, without options of the driver.
+pub(super) fn command() -> Command {
+    Command::new("status")
+        .about("Show the jobs of running drivers, as their consoles do")
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("All that is known, as JSON: an object a line for each driver."),
+        )
+        .arg(
+            Arg::new("connect")
+                .long("connect")
+                .value_name("HOST[:PORT]")
+                .action(ArgAction::Append)
+                .help("A driver's console. Repeatable. [default: the configuration's console]"),
+        )
+}
+
+impl Request {
+    /// What stands behind the subcommand.
+    pub(super) fn of(matches: &ArgMatches) -> Self {
+        Self {
+            json: matches.get_flag("json"),
+            consoles: matches.get_many::<String>("connect").into_iter().flatten().cloned().collect(),
+        }
+    }
 }
 
 /// Prints the status of every driver that was named, on `out`; what is wrong goes to `complain`. The exit code: 1 when
