@@ -14,11 +14,13 @@ mod machine;
 mod memory;
 mod pipeline;
 mod recover;
+mod reload;
 mod side;
 mod spawn;
 mod stats;
 mod throughput;
 mod usage;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -41,10 +43,14 @@ enum Command {
     Spawn(spawn::Options),
     /// The time from a worker's death until its replacement is registered.
     Recover(recover::Options),
+    /// Jobs that fail while all processes are replaced under full load, and how far the throughput falls.
+    Reload(reload::Options),
     /// What the driver costs while its workers have nothing to do, and how soon its console answers.
     Idle(idle::Options),
     /// Memory of worker processes whose host has loaded much data, next to those that share nothing.
     Memory(memory::Options),
+    /// A job that waits: 64 at once in one asynchronous process, next to 64 processes.
+    Async(waiting::Options),
     /// The embedded job server next to gearmand: jobs a second with C workers, memory of queued jobs.
     #[command(name = "jobserver")]
     JobServer(jobserver::Options),
@@ -77,8 +83,10 @@ fn main() -> ExitCode {
         Command::Throughput(options) => throughput::run(&options),
         Command::Spawn(options) => spawn::run(&options),
         Command::Recover(options) => recover::run(&options),
+        Command::Reload(options) => reload::run(&options),
         Command::Idle(options) => idle::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Async(options) => waiting::run(&options),
         Command::JobServer(options) => jobserver::run(&options),
         Command::JobServerAlone => jobserver::serve(),
         // Also reached in the driver's host role, which is this program started again.

@@ -48,8 +48,20 @@ fn idle_reads_cpu_and_memory() {
 }
 
 #[test]
+fn async_counts_both_and_weighs_them() {
+    let table = bench(&["async", "--pairs", "1", "--seconds", "0.3"]);
+    assert!(table.contains("\n| 64 processes | ") && table.contains("\n| one async process | "), "{table}");
+}
+
+#[test]
 fn jobserver_counts_both_and_weighs_their_queues() {
     let options = ["--pairs", "1", "--workers", "1", "--seconds", "0.2", "--queued", "2000"];
     let table = bench(&[&["jobserver"], options.as_slice()].concat());
     assert!(table.contains("\n| 1 | ") && table.contains("\n| 2000, without unique | "), "{table}");
+}
+
+#[test]
+fn reload_replaces_all_processes() {
+    let table = bench(&["reload", "--processes", "3", "--reloads", "1", "--seconds", "1"]);
+    assert!(table.contains("\n| 1 | ") && table.contains(" 0 failed or without an answer"), "{table}");
 }

@@ -1,6 +1,6 @@
-//! What the end-to-end tests share: a driver as a child process, and its console.
+//! What the end-to-end tests share: a driver as a child process, its console, and the kinds of job servers.
 //!
-//! Each test starts its own `gearmand` (crate `gearman-testkit`) and its own driver, on free ports; whatever happens,
+//! Each test starts its own job server (crate `gearman-testkit`) and its own driver, on free ports; whatever happens,
 //! nothing of either is left when the test ends.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a helper of tests fails the test")]
 
@@ -9,6 +9,7 @@ mod driver;
 mod ended;
 mod page;
 mod processes;
+mod server_kind;
 pub mod simulate;
 
 pub use console::Console;
@@ -16,6 +17,7 @@ pub use driver::{Farm, FarmBuilder};
 pub use ended::Ended;
 pub use page::assert_page;
 pub use processes::{Proc, descendants, inhabitants, is_alive};
+pub use server_kind::ServerKind;
 
 use std::time::Duration;
 

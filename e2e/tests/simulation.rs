@@ -15,7 +15,10 @@ fn the_laws_hold_in_worlds_full_of_trouble() {
         match run(seed) {
             Ok(account) => all.add(&account),
             Err(broken) => {
-                panic!("seed {seed}: {broken}\n{}\nmore: simulate --seed {seed} --trace", last_lines(seed, 30).join("\n"))
+                panic!(
+                    "seed {seed}: {broken}\n{}\nmore: simulate --seed {seed} --trace",
+                    last_lines(seed, 30).join("\n")
+                )
             }
         }
     }

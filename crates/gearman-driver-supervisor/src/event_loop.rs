@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gearman_driver_core::config::Origin;
-use gearman_driver_core::limits::Limits;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal};
 use gearman_driver_core::order::OrderId;
@@ -19,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
+use crate::declarations::declarations;
 use crate::generations::{Generation, Generations};
 use crate::host::Host;
 use crate::in_force::health;
@@ -107,6 +107,9 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
     }
     for (level, line) in &setup.first_lines {
         log.write(&Entry::new(*level, CATEGORY, line));
+    }
+    for warning in setup.config.warnings() {
+        log.warn(&warning);
     }
     let result = in_runtime(async {
         let listener = listen(&setup).await?;
@@ -394,7 +397,7 @@ impl Supervisor {
         }
         let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.ready) else { return };
         let jobs = if protocol == PROTOCOL_VERSION {
-            jobs.into_iter().map(declaration).collect::<Result<Vec<_>, _>>()
+            declarations(jobs)
         } else {
             Err(format!("it speaks version {protocol} of the host protocol and this driver version {PROTOCOL_VERSION}"))
         };
@@ -488,11 +491,7 @@ impl Supervisor {
         while let Some(news) = news.recv().await {
             match news {
                 News::Host(_, FromHost::Loaded { jobs, warnings, .. }) => {
-                    found = jobs
-                        .into_iter()
-                        .map(declaration)
-                        .collect::<Result<Vec<_>, _>>()
-                        .map(|jobs| Checked { jobs, warnings });
+                    found = declarations(jobs).map(|jobs| Checked { jobs, warnings });
                     self.hosts[&id].send(&ToHost::Exit);
                 }
                 News::Host(_, FromHost::Failed { error }) => found = Err(error),
@@ -522,18 +521,4 @@ fn spawning(effects: &[Effect]) -> BTreeSet<ProcessId> {
             _ => None,
         })
         .collect()
-}
-
-fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration, String> {
-    let limits =
-        Limits::new(job.min_processes, job.max_processes).map_err(|error| format!("job {}: {error}", job.name))?;
-    let max_idle_time = job
-        .max_idle_time
-        .map(std::time::Duration::try_from_secs_f64)
-        .transpose()
-        .map_err(|error| format!("job {}: max_idle_time: {error}", job.name))?;
-    Ok(gearman_driver_core::job::JobDeclaration {
-        max_idle_time,
-        ..gearman_driver_core::job::JobDeclaration::new(job.name, job.functions, limits)
-    })
 }

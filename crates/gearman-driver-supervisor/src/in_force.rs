@@ -11,12 +11,12 @@ impl Supervisor {
     /// The configuration of this generation counts from now on. What was changed live, and stands in the configuration as
     /// it did, stays as it is.
     pub(crate) fn put_in_force(&mut self, generation: u32) {
-        let Some(before) = self.generations.put_in_force(generation) else { return };
-        let (old, old_servers) = (before.config.clone(), before.servers.clone());
+        let before = self.generations.put_in_force(generation).map(|old| (old.config.clone(), old.servers.clone()));
         let now = self.generations.in_force();
+        self.workers = now.workers.clone();
+        let Some((old, old_servers)) = before else { return };
         let (new, servers) = (now.config.clone(), now.servers.clone());
         self.namespaces = crate::event_loop::sorted(new.namespaces.clone());
-        self.workers = now.workers.clone();
         for option in fixed(&old, &new) {
             self.log.warn(&format!(
                 "Reload: `{option}` has changed, {}: it takes effect when the driver is started anew",

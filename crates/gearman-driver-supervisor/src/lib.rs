@@ -12,6 +12,7 @@
 
 mod children;
 mod clock;
+mod declarations;
 mod embed;
 mod event_loop;
 mod generations;

@@ -200,6 +200,11 @@ impl Lines {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Keeps what has not been taken in a buffer as large as that.
+    pub fn reallocate(&mut self) {
+        self.buffer = self.buffer.to_vec();
+    }
+
     /// The next whole message, if there is one.
     ///
     /// # Errors

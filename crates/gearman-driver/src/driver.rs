@@ -152,7 +152,8 @@ impl Driver {
         self.set_list("namespaces", &namespaces.into_iter().map(Into::into).collect::<Vec<_>>())
     }
 
-    /// Directories with worker modules of other languages. No host uses them yet.
+    /// Directories in which worker modules of other languages are looked for. Rust workers are linked into the program,
+    /// and there are no hosts for other languages yet: a warning in the log says that it has no effect.
     pub fn lib<P: Into<PathBuf>>(self, directories: impl IntoIterator<Item = P>) -> Self {
         let texts: Vec<_> = directories.into_iter().map(|dir| dir.into().to_string_lossy().into_owned()).collect();
         self.set_list("lib", &texts)

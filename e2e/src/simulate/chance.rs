@@ -49,7 +49,7 @@ impl Chance {
         let part = self.below(1 << 10);
         let micros = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
         // The cube: half of the times are below an eighth.
-        Duration::from_micros((u128::from(micros) * u128::from(part * part * part) >> 30) as u64)
+        Duration::from_micros(((u128::from(micros) * u128::from(part * part * part)) >> 30) as u64)
     }
 
     /// A time around `mean`: half of it at least, and half as much again at most.

@@ -144,12 +144,12 @@ impl World {
         }
     }
 
-    pub(super) fn does(&mut self, id: ProcessId, step: Step) {
+    pub(super) fn does(&mut self, id: ProcessId, step: &Step) {
         let now = self.now;
         let Some(process) = self.processes.get_mut(&id).filter(|process| process.is_alive()) else { return };
         match step {
-            Step::Exits(status) => self.dies(id, status),
-            Step::Crashes(status) if self.troubled => self.dies(id, status),
+            &Step::Exits(status) => self.dies(id, status),
+            &Step::Crashes(status) if self.troubled => self.dies(id, status),
             Step::Freezes if self.troubled => {
                 process.frozen = true;
                 self.within(Duration::from_secs(120), Happening::Does(id, Step::Thaws));
@@ -159,7 +159,7 @@ impl World {
             Step::Drains if self.troubled => self.drains(id),
             Step::Crashes(_) | Step::Freezes | Step::Drains => {}
             // A frozen one starts where it stopped, see `thaws`.
-            Step::Finishes(held) if process.stage == Stage::Busy(held) && !process.frozen => self.finishes(id, held),
+            &Step::Finishes(held) if process.stage == Stage::Busy(held) && !process.frozen => self.finishes(id, held),
             Step::Finishes(_) => {}
             Step::TakesSlot => {
                 let mut slot = Activity::idle(now);

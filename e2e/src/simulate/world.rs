@@ -253,7 +253,7 @@ impl World {
             Happening::Says(host, news) => self.host_says(host, news),
             Happening::Speaks(host) => self.host_speaks(host),
             Happening::Arrives(news) => return self.arrives(news),
-            Happening::Does(process, step) => self.does(process, step),
+            Happening::Does(process, step) => self.does(process, &step),
             Happening::StopReaches(process, way) => self.stop_reaches(process, way),
             Happening::KillReaches(process, way) => self.kill_reaches(process, way),
             Happening::Dies(process) => self.killed(process),

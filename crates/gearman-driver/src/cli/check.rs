@@ -41,10 +41,11 @@ impl Names {
 
 /// Loads everything, and touches nothing else. The exit code: 1 when a function has gone.
 pub(crate) fn check(setup: Setup, names: &Names) -> Result<u8, String> {
+    let warn = |warnings: &[String]| warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    // First, since they may be why loading fails.
+    warn(&setup.config.warnings());
     let checked = gearman_driver_supervisor::check(setup).map_err(|error| error.to_string())?;
-    for warning in &checked.warnings {
-        say(&format!("warning: {warning}"));
-    }
+    warn(&checked.warnings);
     let mut text = String::new();
     for job in &checked.jobs {
         text.push_str(&format!(

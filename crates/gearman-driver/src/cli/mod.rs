@@ -5,6 +5,8 @@
 mod args;
 mod check;
 mod completions;
+mod reload;
+mod remote;
 mod status;
 mod subcommands;
 
@@ -78,6 +80,10 @@ pub(crate) fn run(driver: Driver, command_line: &CommandLine, name: &str) -> Res
                 let mut complain = |text: &str| say(&format!("{name}: {text}"));
                 Ok(status::run(&request, &config, &mut std::io::stdout(), &mut complain))
             }
+            Err(mistake) => mistake.tell(name),
+        },
+        Action::Reload(consoles) => match driver.config(layer) {
+            Ok(config) => Ok(reload::run(&consoles, &config, &mut |text| say(&format!("{name}: {text}")))),
             Err(mistake) => mistake.tell(name),
         },
         Action::Completions(page) => {

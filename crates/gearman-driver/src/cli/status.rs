@@ -1,24 +1,16 @@
 //! The subcommand `status`: asks the consoles of running drivers, and prints what they answer.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::Write;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use gearman_driver_core::config::Config;
 use serde_json::Value;
 
-/// The options of the driver that `status` takes: they say where the console is.
-pub(super) const OPTIONS: [&str; 3] = ["console_port", "console_host", "configfile"];
+use super::remote;
 
-/// The console's port where none is named.
-const DEFAULT_PORT: u16 = 47300;
-
-/// A console has this long to take a connection, and as long for each piece of its answer.
+/// A driver answers from memory.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A longer answer is refused.
-const MAX_ANSWER: u64 = 64 << 20;
 
 /// What `status` was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,40 +31,30 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("All that is known, as JSON: an object a line for each driver."),
         )
-        .arg(
-            Arg::new("connect")
-                .long("connect")
-                .value_name("HOST[:PORT]")
-                .action(ArgAction::Append)
-                .help("A driver's console. Repeatable. [default: the configuration's console]"),
-        )
+        .arg(remote::connect())
 }
 
 impl Request {
     /// What stands behind the subcommand.
     pub(super) fn of(matches: &ArgMatches) -> Self {
-        Self {
-            json: matches.get_flag("json"),
-            consoles: matches.get_many::<String>("connect").into_iter().flatten().cloned().collect(),
-        }
+        Self { json: matches.get_flag("json"), consoles: remote::named(matches) }
     }
 }
 
 /// Prints the status of every driver that was named, on `out`; what is wrong goes to `complain`. The exit code: 1 when
 /// one did not answer.
 pub(crate) fn run(request: &Request, config: &Config, out: &mut dyn Write, complain: &mut dyn FnMut(&str)) -> u8 {
-    let mut consoles = request.consoles.clone();
-    if consoles.is_empty() {
-        if config.console_port == 0 {
-            complain("the console is off (console_port is 0): name the driver to ask with --connect HOST:PORT");
+    let consoles = match remote::consoles(&request.consoles, config) {
+        Ok(consoles) => consoles,
+        Err(error) => {
+            complain(&error);
             return 1;
         }
-        consoles.push(address(&config.console_host, config.console_port));
-    }
+    };
     let mut code = 0;
     let many = consoles.len() > 1;
     for console in &consoles {
-        match ask(console, if request.json { "snapshot" } else { "status" }) {
+        match remote::ask(console, if request.json { "snapshot" } else { "status" }, PATIENCE) {
             Ok(lines) => {
                 let text = if request.json { json(console, &lines) } else { Ok(rows(console, &lines, many)) };
                 match text {
@@ -85,9 +67,7 @@ pub(crate) fn run(request: &Request, config: &Config, out: &mut dyn Write, compl
                 }
             }
             Err(error) => {
-                complain(&format!(
-                    "no driver answers at {console}: {error}; is it running, and is this the port of its console? (--connect HOST:PORT)"
-                ));
+                complain(&error);
                 code = 1;
             }
         }
@@ -114,71 +94,9 @@ fn json(console: &str, lines: &[String]) -> Result<String, String> {
     }
 }
 
-/// Gives one command to the console at `host[:port]`; the lines of the answer.
-fn ask(console: &str, command: &str) -> io::Result<Vec<String>> {
-    let mut stream = connect(console)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{command}\n").as_bytes())?;
-    let mut answer = BufReader::new(stream.take(MAX_ANSWER));
-    let mut lines = Vec::new();
-    loop {
-        let mut line = Vec::new();
-        match answer.read_until(b'\n', &mut line) {
-            Ok(_) if line.ends_with(b"\n") => {}
-            Ok(_) => return Err(io::Error::other("the answer has no end")),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(io::Error::other(format!("no answer within {} s", PATIENCE.as_secs())));
-            }
-            Err(error) => return Err(error),
-        }
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end_matches(['\r', '\n']);
-        match line.strip_prefix('.') {
-            Some("") => return Ok(lines),
-            // A line of one dot comes as two.
-            Some(rest) => lines.push(rest.to_owned()),
-            None => lines.push(line.to_owned()),
-        }
-    }
-}
-
-fn connect(console: &str) -> io::Result<TcpStream> {
-    let (host, port) = split(console).ok_or_else(|| io::Error::other("this is no HOST:PORT"))?;
-    let mut last = io::Error::other("the name has no address");
-    for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// Host and port of `host`, `host:port`, `[ipv6]` or `[ipv6]:port`.
-fn split(console: &str) -> Option<(&str, u16)> {
-    let (host, port) = match console.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
-        }
-        None => match console.rsplit_once(':') {
-            // An IPv6 address without brackets has no port.
-            Some((host, _)) if host.contains(':') => (console, None),
-            Some((host, port)) => (host, Some(port)),
-            None => (console, None),
-        },
-    };
-    let port = port.map_or(Some(DEFAULT_PORT), |port| port.parse().ok())?;
-    (!host.is_empty()).then_some((host, port))
-}
-
-fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
     use std::thread;
 
@@ -253,17 +171,5 @@ mod tests {
         let (code, _, err) = status(true, &[&free.to_string()], "0");
         assert_eq!(code, 1);
         assert!(err.starts_with(&format!("no driver answers at {free}: Connection refused")), "{err}");
-    }
-
-    #[test]
-    fn consoles_are_named_as_job_servers_are() {
-        assert_eq!(split("a"), Some(("a", 47300)));
-        assert_eq!(split("a:5"), Some(("a", 5)));
-        assert_eq!(split("[::1]:5"), Some(("::1", 5)));
-        assert_eq!(split("[::1]"), Some(("::1", 47300)));
-        assert_eq!(split("::1"), Some(("::1", 47300)));
-        for wrong in ["", ":5", "a:", "a:x", "a:99999", "[::1", "[::1]5"] {
-            assert_eq!(split(wrong), None, "{wrong}");
-        }
     }
 }

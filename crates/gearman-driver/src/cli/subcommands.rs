@@ -5,7 +5,7 @@
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::{check, completions, status};
+use super::{check, completions, reload, remote, status};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Action {
     Check(check::Names),
     /// Ask running drivers: `status`.
     Status(status::Request),
+    /// Have running drivers, with these consoles, load their worker code anew: `reload`.
+    Reload(Vec<String>),
     /// Write what a shell completes, or the manual page: `completions`.
     Completions(completions::Page),
     /// A subcommand that the program itself has, behind options of the driver: it takes none of them.
@@ -34,11 +36,12 @@ pub(super) enum Options {
 }
 
 /// The subcommands that are there, in the order of the help.
-pub(super) fn ready() -> [(Command, Options); 4] {
+pub(super) fn ready() -> [(Command, Options); 5] {
     [
         (Command::new("run").about("Run the driver (the default)"), Options::All),
         (check::command(), Options::All),
-        (status::command(), Options::Only(&status::OPTIONS)),
+        (status::command(), Options::Only(&remote::OPTIONS)),
+        (reload::command(), Options::Only(&remote::OPTIONS)),
         (completions::command(), Options::Only(&[])),
     ]
 }
@@ -49,6 +52,7 @@ pub(super) fn action(name: &str, behind: &ArgMatches, own: &[Command]) -> Action
         "run" => Action::Run,
         "check" => Action::Check(check::Names::of(behind)),
         "status" => Action::Status(status::Request::of(behind)),
+        "reload" => Action::Reload(reload::consoles(behind)),
         "completions" => Action::Completions(completions::Page::of(behind)),
         name if own.iter().any(|own| own.get_name() == name) => Action::Misplaced(name.to_owned()),
         name => {
@@ -59,7 +63,7 @@ pub(super) fn action(name: &str, behind: &ArgMatches, own: &[Command]) -> Action
 }
 
 /// Subcommands that come with a later release.
-pub(super) const LATER: [&str; 6] = ["console", "top", "reload", "drain", "doctor", "import"];
+pub(super) const LATER: [&str; 5] = ["console", "top", "drain", "doctor", "import"];
 
 /// As clap takes them: whatever stands behind their names.
 pub(super) fn later() -> impl Iterator<Item = Command> {

@@ -260,6 +260,7 @@ fn help_and_version_name_the_program() {
       run          Run the driver (the default)
       check        Load everything, list the jobs, touch nothing
       status       Show the jobs of running drivers, as their consoles do
+      reload       Have running drivers load their worker code and configuration anew; no job is lost
       completions  Write what a shell completes, or the manual page, to standard output
       help         Print this message or the help of the given subcommand(s)
 
@@ -268,8 +269,8 @@ fn help_and_version_name_the_program() {
                                            localhost:4730]
           --namespaces <PATH>              A module path: the workers at it and below it are run.
                                            Repeatable.
-          --lib <DIR>                      Where modules of workers in other languages are looked for.
-                                           Repeatable.
+          --lib <DIR>                      Where modules of workers in other languages are looked for;
+                                           not for Rust workers. Repeatable.
           --console-port <PORT>            The console's TCP port; 0 turns the console off. [default:
                                            47300]
           --console-host <HOST>            The address that the console listens on. [default: 127.0.0.1]
