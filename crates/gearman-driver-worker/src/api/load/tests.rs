@@ -437,7 +437,7 @@ fn added_asynchronous_jobs_say_how_many_at_once() {
 }
 
 #[test]
-fn a_process_keeps_its_worker_and_leaks_the_others() {
+fn a_process_leaks_all_workers_its_own_too() {
     struct Loud;
     impl Worker for Loud {
         fn prefix(&self) -> String {
@@ -456,5 +456,6 @@ fn a_process_keeps_its_worker_and_leaks_the_others() {
     let process = Request::of(&["app"]).load(&types).unwrap().into_process("text_wrap").unwrap();
     assert_eq!(process.job().name, "text_wrap");
     assert_eq!(process.process_name("driver"), None);
+    drop(Request::of(&["app"]).load(&types).unwrap().into_process("loud_a").unwrap());
     assert!(Request::of(&["app"]).load(&types).unwrap().into_process("nobody").is_none());
 }

@@ -86,7 +86,8 @@ impl AsyncLoop {
             let several = servers.iter().count() > 1;
             let tasks: Vec<_> = servers
                 .iter()
-                .map(|address| spawn_local(ServerTask::new(address, Rc::clone(&process), several).run()))
+                // Boxed, or it would be copied from frame to frame on its way to the heap: pages of stack for nothing.
+                .map(|address| spawn_local(Box::pin(ServerTask::new(address, Rc::clone(&process), several).run())))
                 .collect();
             tokio::select! {
                 raised = raised(stop) => {

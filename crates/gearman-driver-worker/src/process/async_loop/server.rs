@@ -274,7 +274,8 @@ impl ServerTask {
             return;
         }
         let closed = async {
-            let mut sink = [0; 4096];
+            // Small: it is part of the task for all its life.
+            let mut sink = [0; 256];
             while line.stream.readable().await.is_ok() {
                 match line.stream.try_read(&mut sink) {
                     Ok(n) if n > 0 => {}
