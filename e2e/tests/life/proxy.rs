@@ -26,8 +26,6 @@ struct Line {
     resets: AtomicU64,
     /// Connections that were made.
     visits: AtomicUsize,
-    /// Connections that are there.
-    open: AtomicUsize,
 }
 
 impl Proxy {
@@ -40,12 +38,10 @@ impl Proxy {
             for stream in listener.incoming() {
                 let (line, server) = (Arc::clone(&shared), server.clone());
                 line.visits.fetch_add(1, Ordering::Relaxed);
-                line.open.fetch_add(1, Ordering::Relaxed);
                 thread::spawn(move || {
                     if let (Ok(near), Ok(far)) = (stream, TcpStream::connect(&server)) {
                         line.pass(&near, &far);
                     }
-                    line.open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
@@ -71,11 +67,6 @@ impl Proxy {
     pub(crate) fn visits(&self) -> usize {
         self.line.visits.load(Ordering::Relaxed)
     }
-
-    /// How many connections are there now.
-    pub(crate) fn open(&self) -> usize {
-        self.line.open.load(Ordering::Relaxed)
-    }
 }
 
 impl Line {
@@ -89,7 +80,9 @@ impl Line {
             if self.resets.load(Ordering::Relaxed) != made {
                 // Closed with this set, a connection is reset.
                 let abort = nix::libc::linger { l_onoff: 1, l_linger: 0 };
-                [near, far].map(|stream| setsockopt(stream, sockopt::Linger, &abort).unwrap());
+                for stream in [near, far] {
+                    setsockopt(stream, sockopt::Linger, &abort).unwrap();
+                }
                 return;
             }
             if ready[0] && !self.pass_on(near, far) || ready[1] && !self.pass_on(far, near) {
