@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod drains;
+mod max_age;
 mod max_jobs;
 mod max_memory;
 mod timeouts;

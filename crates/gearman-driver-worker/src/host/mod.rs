@@ -25,7 +25,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setpgid};
 
-use crate::api::{JobSpec, LoadRequest, Loaded, load};
+use crate::api::{AddedJob, LoadRequest, Loaded, load};
 use crate::process::{self, Plan};
 
 /// What the program says about its workers, besides what the supervisor sends.
@@ -37,7 +37,7 @@ pub struct Program<'a> {
     /// Which worker types are loaded, by type path.
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
-    pub added: Vec<JobSpec>,
+    pub added: Vec<AddedJob>,
 }
 
 /// Runs a host over its end of the host protocol; in a forked worker process, runs that. The exit code of either.
