@@ -8,7 +8,6 @@ mod endings;
 mod hosts;
 mod operators;
 mod queues;
-mod random;
 mod recycling;
 mod reloads;
 mod shutdowns;
