@@ -10,6 +10,7 @@
 
 pub mod client_id;
 pub mod host;
+pub mod poison;
 pub mod record;
 pub mod role;
 pub mod scoreboard;

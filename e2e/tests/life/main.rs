@@ -6,6 +6,7 @@ mod frozen;
 mod garbage;
 mod host;
 mod inheritance;
+mod poison;
 mod runtime_dir;
 mod servers;
 mod shutdown;

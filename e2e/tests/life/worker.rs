@@ -51,7 +51,7 @@ fn a_replacement_is_registered_soon() {
 #[test]
 fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it() {
     let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
+    let farm = farm(&gearmand.address(), &notes, "--poison-limit 0").start();
     scale(&farm, &gearmand, "leave", 1);
     client(&gearmand.address()).submit_background(&job("leave"), "bad").unwrap();
     // Each replacement is given the job again: at once, then after 1 s, then after 2 s.

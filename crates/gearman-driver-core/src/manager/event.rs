@@ -68,6 +68,12 @@ pub enum Event {
         /// What stood in its slot of the scoreboard at the end, where it had come to write there.
         final_activity: Option<Activity>,
     },
+    /// Workers have answered jobs that are suspects. Sent by the shell, soon after, and before an [`Event::Exited`] that
+    /// comes later.
+    Answered {
+        /// The numbers of [`Effect::Suspects`](super::Effect::Suspects); those that are no more are passed over.
+        suspects: Vec<u64>,
+    },
     /// What processes do now, as the scoreboard shows it. Sent by the shell before each [`Event::Looked`], before
     /// a snapshot or an order that needs it, and shortly after spawns. Processes that are missing keep their last one.
     Observed {

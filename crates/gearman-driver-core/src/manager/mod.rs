@@ -10,6 +10,7 @@ mod event;
 mod host;
 mod job;
 mod orders;
+mod poison;
 mod shutdown;
 #[cfg(test)]
 mod tests;
@@ -20,10 +21,12 @@ use std::time::Duration;
 
 pub use effect::{Effect, LogLine};
 pub use event::{Event, FunctionStatus, Signal};
+pub use poison::{MAX_SUSPECTS, MEMORY, Suspect};
 
 use self::backoff::Jitter;
 use self::host::Hosts;
 use self::job::{Job, Nursery};
+use self::poison::Poison;
 use self::shutdown::Phase;
 use crate::level::Level;
 use crate::process::{Activity, ExitStatus, ProcessId};
@@ -44,6 +47,10 @@ pub struct Settings {
     pub seed: u64,
     /// The driver's version, for the snapshot.
     pub version: String,
+    /// `poison_limit`: a job that has taken down so many processes is not run again; 0: it always is.
+    pub poison_limit: u32,
+    /// The jobs that have taken down processes of an earlier driver.
+    pub suspects: Vec<Suspect>,
 }
 
 impl Default for Settings {
@@ -54,6 +61,8 @@ impl Default for Settings {
             policy: &scaling::Classic,
             seed: 0,
             version: String::new(),
+            poison_limit: 3,
+            suspects: Vec::new(),
         }
     }
 }
@@ -71,14 +80,16 @@ pub struct Manager {
     terms: u32,
     next_process: u64,
     jitter: Jitter,
+    poison: Poison,
     /// The time of the newest event.
     now: Time,
 }
 
 impl Manager {
     /// A manager that has heard nothing yet. [`Event::Started`] sets it going.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
         let jitter = Jitter::new(settings.seed);
+        let poison = Poison::new(settings.poison_limit, std::mem::take(&mut settings.suspects));
         Self {
             settings,
             jobs: BTreeMap::new(),
@@ -88,6 +99,7 @@ impl Manager {
             terms: 0,
             next_process: 1,
             jitter,
+            poison,
             now: Time::START,
         }
     }
@@ -118,7 +130,7 @@ impl Manager {
             return self.shutdown_deadline();
         }
         let jobs = self.jobs.values().filter_map(|job| job.next_deadline(self.now));
-        self.hosts.next_deadline().into_iter().chain(jobs).min()
+        self.hosts.next_deadline().into_iter().chain(jobs).chain(self.poison.next_deadline()).min()
     }
 
     /// Everything that console and dashboard show. The shell adds what it alone knows.
@@ -140,8 +152,16 @@ impl Manager {
         match event {
             Event::Order { id, order } => self.order(id, order, now, out),
             _ if self.phase == Phase::Ended => {}
-            Event::Started => self.start_first_host(out),
-            Event::HostReady { host, generation, jobs } => self.host_ready(host, generation, jobs, now, out),
+            Event::Started => {
+                self.remember_suspects(out);
+                self.start_first_host(out);
+            }
+            Event::HostReady { host, generation, jobs } => {
+                if self.hosts.generation.is_some_and(|loaded| loaded != generation) {
+                    self.forget_suspects(out);
+                }
+                self.host_ready(host, generation, jobs, now, out);
+            }
             Event::HostFailed { host, error } => self.host_failed(host, error, now, out),
             Event::HostGone { host, status, adopted, ended } => {
                 self.host_gone(host, status, adopted, ended, now, out);
@@ -155,6 +175,7 @@ impl Manager {
             Event::Exited { process, status, final_activity } => {
                 self.exited(process, status, final_activity, now, out);
             }
+            Event::Answered { suspects } => self.answered(&suspects, now, out),
             Event::Observed { processes } => {
                 for (process, activity) in processes {
                     if let Some(job) = self.owner(process) {
@@ -189,8 +210,12 @@ impl Manager {
         let Some(name) = self.owners.remove(&process) else {
             return;
         };
+        let blamed = self.taken_down_by(&name, process, status, final_activity.as_ref());
         if let Some(job) = self.jobs.get_mut(&name) {
             job.exited(process, status, final_activity, now, &mut self.jitter, out);
+        }
+        if let Some(blamed) = blamed {
+            self.count_death(&name, blamed, status, now, out);
         }
         self.after_an_end(&name, now, out);
     }
@@ -233,6 +258,7 @@ impl Manager {
             return;
         }
         self.start_due_host(now, out);
+        self.expire_suspects(now, out);
         let mut nursery = Nursery { host: self.hosts.ready(), next: &mut self.next_process };
         for job in self.jobs.values_mut() {
             if job.pass_time(now) {

@@ -20,6 +20,7 @@ use std::os::fd::AsFd;
 use super::board::Board;
 use super::logger;
 use super::outgoing::Outgoing;
+use super::poison::{AtWork, Suspects};
 use super::server::{Server, Standing, registration};
 use crate::api::{Answer, Job, JobLink, ProcessWorker};
 
@@ -35,6 +36,7 @@ pub(super) struct JobLoop<'a> {
     registration: Vec<u8>,
     worker: &'a ProcessWorker,
     board: &'a Board,
+    suspects: &'a Suspects,
     stop: &'a SelfPipe,
     turn: usize,
     idle: bool,
@@ -52,6 +54,7 @@ enum Granted {
 }
 
 impl<'a> JobLoop<'a> {
+    #[allow(clippy::too_many_arguments, reason = "what a process is made of, used once")]
     pub(super) fn new(
         servers: &ServerList,
         server_list: &str,
@@ -59,6 +62,7 @@ impl<'a> JobLoop<'a> {
         client_id: &str,
         worker: &'a ProcessWorker,
         board: &'a Board,
+        suspects: &'a Suspects,
         stop: &'a SelfPipe,
     ) -> Self {
         let server_list: Rc<str> = server_list.into();
@@ -68,6 +72,7 @@ impl<'a> JobLoop<'a> {
             registration: registration(client_id, functions),
             worker,
             board,
+            suspects,
             stop,
             turn: 0,
             idle: true,
@@ -291,11 +296,20 @@ impl<'a> JobLoop<'a> {
                 let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
                 self.board.begin(function, assignment.handle(), started, self.idle);
                 self.idle = false;
+                let work = AtWork::of(function, &self.functions[function], assignment, &self.servers[server].name);
                 logger::job(assignment.handle());
-                lifeline::job(true);
-                let outcome = self.worker.run(function, &mut Job::new(link, Rc::clone(assignment)), self.board);
-                lifeline::job(false);
+                let outcome = match self.suspects.refuse(&work) {
+                    Some(message) => self.worker.refuse(function, message, self.board),
+                    None => {
+                        self.board.at_work(&work);
+                        lifeline::job(true);
+                        let outcome = self.worker.run(function, &mut Job::new(link, Rc::clone(assignment)), self.board);
+                        lifeline::job(false);
+                        outcome
+                    }
+                };
                 logger::job(b"");
+                self.suspects.answered(&work);
                 self.replace |= outcome.replace_process;
                 let took = monotonic().saturating_sub(started);
                 self.board.finish(matches!(outcome.answer, Answer::Complete(_)), took);

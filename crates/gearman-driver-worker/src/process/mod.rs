@@ -10,6 +10,7 @@ mod health;
 mod job_loop;
 pub(crate) mod logger;
 mod outgoing;
+mod poison;
 mod report;
 mod server;
 
@@ -29,6 +30,7 @@ use nix::unistd::{Pid, getpid, setpgid};
 use self::async_loop::{AsyncLoop, Shared};
 use self::board::Board;
 use self::job_loop::JobLoop;
+use self::poison::Suspects;
 use crate::api::Loaded;
 
 /// What a worker process takes over from its host.
@@ -78,7 +80,8 @@ fn start(plan: Plan) -> Result<i32, String> {
 
     let board = Board::open(&plan.scoreboard, plan.slot, plan.process)
         .map_err(|error| format!("slot {} of the scoreboard can't be mapped: {error}", plan.slot))?;
-    drop(plan.scoreboard);
+    let suspects =
+        Suspects::open(plan.scoreboard).map_err(|error| format!("the list of suspects can't be mapped: {error}"))?;
     let functions: Vec<_> = plan
         .loaded
         .jobs()
@@ -112,12 +115,12 @@ fn start(plan: Plan) -> Result<i32, String> {
     board.state(State::Idle);
     match runtime {
         None => {
-            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &stop).run();
+            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &suspects, &stop).run();
             worker.stop();
         }
         Some(runtime) => {
             let process =
-                Shared::new(Rc::new(worker), Rc::new(board), functions, &id, &plan.server, runtime.concurrency());
+                Shared::new(Rc::new(worker), Rc::new(board), suspects, functions, &id, &plan.server, &runtime);
             runtime.run(&servers, process, &stop);
         }
     }
