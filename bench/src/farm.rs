@@ -11,6 +11,8 @@ use clap::Args;
 use gearman_driver::Driver;
 use gearman_driver::prelude::*;
 
+use crate::waiting::Way;
+
 /// What the measurement wants of the driver.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -33,8 +35,11 @@ pub(crate) struct Options {
     /// Each process loads the data, instead of the host.
     #[arg(long, requires = "data")]
     data_in_each: bool,
-    /// So many jobs that do nothing, instead of the one that echoes.
+    /// A worker whose job waits, see `waiting.rs`, instead of the one that echoes.
     #[arg(long, conflicts_with = "data")]
+    wait: Option<Way>,
+    /// So many jobs that do nothing, instead of the one that echoes.
+    #[arg(long, conflicts_with_all = ["data", "wait"])]
     jobs: Option<usize>,
     /// No huge pages in this program, whatever is asked for.
     #[arg(long)]
@@ -56,15 +61,18 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         .console_port(options.console_port)
         .logfile(&options.logfile);
     let bounds = |job: &str| serde_json::json!({ job: { "min_processes": options.processes, "max_processes": options.processes } });
-    match (options.data, options.jobs) {
-        (Some(mebibytes), _) => driver
+    match (options.data, options.wait, options.jobs) {
+        (Some(mebibytes), ..) => driver
             .namespaces(["bench::data"])
             .worker_options(serde_json::json!({
                 "GLOBAL": { "mebibytes": mebibytes, "in_each": options.data_in_each }
             }))
             .job_runtime_attributes(bounds(crate::data::JOB)),
-        (None, Some(jobs)) => (0..jobs).fold(driver, |driver, at| driver.add_job(nothing(at, options.processes))),
-        (None, None) => driver.namespaces(["bench::farm"]).job_runtime_attributes(bounds(crate::side::OUR_FUNCTION)),
+        (None, Some(way), _) => driver.namespaces([way.namespace()]).job_runtime_attributes(bounds(&way.job())),
+        (None, None, Some(jobs)) => (0..jobs).fold(driver, |driver, at| driver.add_job(nothing(at, options.processes))),
+        (None, None, None) => {
+            driver.namespaces(["bench::farm"]).job_runtime_attributes(bounds(crate::side::OUR_FUNCTION))
+        }
     }
     .run()
 }

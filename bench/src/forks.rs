@@ -12,7 +12,7 @@ use clap::Args;
 use gearman_testkit::{Gearmand, free_port};
 
 use crate::console::Console;
-use crate::data::JOB;
+use crate::data::{JOB, USES};
 use crate::side::Side;
 use crate::stats::{median, range};
 use crate::{Failure, usage};
@@ -93,11 +93,20 @@ impl Forker {
     fn start(name: &str, gearmand: &Gearmand, log: &Path, mut arguments: Vec<String>) -> Result<Self, Failure> {
         let port = free_port();
         arguments.push(format!("--console-port={port}"));
-        let mut side = Side::with_data(name, gearmand, 1, log, arguments)?;
+        let mut side = Side::farm(name, USES[0].0, gearmand, 1, log, arguments)?;
         let console = Console::connect(port)?;
         side.wait_until_ready(gearmand)?;
         let driver = side.driver_pid().ok_or_else(|| Failure::new("no driver on our side"))?;
-        match usage::children(driver)?[..] {
+        // The kernel's list of children may leave one out while another one ends.
+        let mut children = usage::children(driver)?;
+        for _ in 0..100 {
+            if children.len() == 1 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+            children = usage::children(driver)?;
+        }
+        match children[..] {
             [host] => Ok(Self { side, console, host }),
             ref others => Err(Failure::new(format!("the driver's children are {others:?}, not one host"))),
         }

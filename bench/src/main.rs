@@ -19,6 +19,7 @@ mod spawn;
 mod stats;
 mod throughput;
 mod usage;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ enum Command {
     Idle(idle::Options),
     /// Memory of worker processes whose host has loaded much data, next to those that share nothing.
     Memory(memory::Options),
+    /// A job that waits: 64 at once in one asynchronous process, next to 64 processes.
+    Async(waiting::Options),
     /// The embedded job server next to gearmand: jobs a second with C workers, memory of queued jobs.
     #[command(name = "jobserver")]
     JobServer(jobserver::Options),
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Recover(options) => recover::run(&options),
         Command::Idle(options) => idle::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Async(options) => waiting::run(&options),
         Command::JobServer(options) => jobserver::run(&options),
         Command::JobServerAlone => jobserver::serve(),
         // Also reached in the driver's host role, which is this program started again.

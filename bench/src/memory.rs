@@ -81,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 fn ours(name: &str, options: &Options, gearmand: &Gearmand, log: &Path, farm: &[&str]) -> Result<Side, Failure> {
     let mut arguments = vec![format!("--data={}", options.data)];
     arguments.extend(farm.iter().map(|argument| (*argument).to_owned()));
-    Side::with_data(name, gearmand, options.processes.into(), log, arguments)
+    Side::farm(name, USES[0].0, gearmand, options.processes.into(), log, arguments)
 }
 
 fn row(mut side: Side, gearmand: &Gearmand, mappings: bool) -> Result<String, Failure> {

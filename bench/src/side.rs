@@ -72,17 +72,18 @@ impl Side {
         Ok(side)
     }
 
-    /// Our driver with `processes` processes that have data, see `data.rs`. `options` are further ones of
-    /// the farm.
-    pub(crate) fn with_data(
+    /// Our driver with `processes` processes of another job than the one that echoes, which `options` of the
+    /// farm ask for.
+    pub(crate) fn farm(
         name: &str,
+        function: &str,
         gearmand: &Gearmand,
         processes: usize,
         log: &Path,
         options: Vec<String>,
     ) -> Result<Self, Failure> {
         let command = farm(gearmand, processes, 5, log, options)?;
-        let mut side = Self::new(name, crate::data::USES[0].0, processes, Kind::Driver);
+        let mut side = Self::new(name, function, processes, Kind::Driver);
         side.start(command)?;
         Ok(side)
     }

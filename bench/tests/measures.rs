@@ -48,6 +48,12 @@ fn idle_reads_cpu_and_memory() {
 }
 
 #[test]
+fn async_counts_both_and_weighs_them() {
+    let table = bench(&["async", "--pairs", "1", "--seconds", "0.3"]);
+    assert!(table.contains("\n| 64 processes | ") && table.contains("\n| one async process | "), "{table}");
+}
+
+#[test]
 fn jobserver_counts_both_and_weighs_their_queues() {
     let options = ["--pairs", "1", "--workers", "1", "--seconds", "0.2", "--queued", "2000"];
     let table = bench(&[&["jobserver"], options.as_slice()].concat());

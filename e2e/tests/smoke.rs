@@ -1,16 +1,18 @@
 //! The whole, once through: jobs are done, the console shows them, TERM drains.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use e2e::Farm;
+use e2e::{Farm, ServerKind, on_both_job_servers};
 use gearman_protocol::{Client, ServerList};
-use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
-#[test]
-fn jobs_are_done_and_term_drains() {
-    let gearmand = Gearmand::start();
-    let mut farm = Farm::of(env!("CARGO_BIN_EXE_farm"), gearmand.address()).args("--interval 1").start();
-    let mut client = Client::new(ServerList::parse(&gearmand.address()).unwrap());
+on_both_job_servers! {
+    jobs_are_done_and_term_drains,
+}
+
+fn jobs_are_done_and_term_drains(kind: ServerKind) {
+    let server = kind.start();
+    let mut farm = Farm::of(env!("CARGO_BIN_EXE_farm"), server.address()).args("--interval 1").start();
+    let mut client = Client::new(ServerList::parse(&server.address()).unwrap());
     let echo = "farm::workers::Echo::echo";
     assert_eq!(client.run(echo, b"hello\0gearman").unwrap(), b"hello\0gearman");
     let row = farm.console().row(echo);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::command::{cargo, has_cargo_subcommand, output, root, run};
 use crate::test::Summary;
-use crate::{Failure, arrows, dependencies, test};
+use crate::{Failure, arrows, dependencies, publish, test};
 
 /// How a check ended.
 enum Outcome {
@@ -33,12 +33,14 @@ pub(crate) fn task() -> Result<(), Failure> {
         let words = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
         run(&mut cargo(&words)).into()
     });
+    report.check("lints without features", || without_features().into());
     report.check("docs", || {
         let mut command = cargo(&["doc", "--workspace", "--lib", "--no-deps"]);
         // A module's documentation may point to its private items: those who read it read the code.
         run(command.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links")).into()
     });
     report.check("licences and sources", deny);
+    report.check("packages", || publish::task(publish::Build::No).into());
     let mut summary = None;
     report.check("tests", || tests(&mut summary).into());
     report.check("generated docs", generated_docs);
@@ -48,6 +50,15 @@ pub(crate) fn task() -> Result<(), Failure> {
         summary.print();
     }
     report.outcome()
+}
+
+/// The crates that have features of their own as they are with the fewest.
+fn without_features() -> Result<(), Failure> {
+    for name in ["gearman-driver", "gearman-driver-cli"] {
+        let words = ["clippy", "-p", name, "--no-default-features", "--all-targets", "--", "-D", "warnings"];
+        run(&mut cargo(&words))?;
+    }
+    Ok(())
 }
 
 fn tests(summary: &mut Option<Summary>) -> Result<(), Failure> {

@@ -1,14 +1,15 @@
 //! The project's own tasks, run as `cargo xtask TASK`.
 //!
 //! This file decides which task a word names and with what code the process ends. What a task does
-//! is in its module: [`test`], [`ci`], [`arrows`]; [`dependencies`] is a check of `ci`, [`packages`] knows
-//! what the machine must have and [`command`] how another program is run.
+//! is in its module: [`test`], [`ci`], [`arrows`], [`publish`]; [`dependencies`] is a check of `ci`, [`packages`]
+//! knows what the machine must have and [`command`] how another program is run.
 
 mod arrows;
 mod ci;
 mod command;
 mod dependencies;
 mod packages;
+mod publish;
 mod test;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ cargo xtask TASK
   test     install what the tests need (or say what is missing), build, run every test
   ci       all that the merge gate looks at: format, lints, arrows, docs, licences, tests
   arrows   check that the dependencies between our crates point one way only
+  package  check that the crates that are published can be packaged; with --verify, build each package
   help     this text
 ";
 
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         ["test"] => test::task(),
         ["ci"] => ci::task(),
         ["arrows"] => arrows::task(),
+        ["package"] => publish::task(publish::Build::No),
+        ["package", "--verify"] => publish::task(publish::Build::Yes),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

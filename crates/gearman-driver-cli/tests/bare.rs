@@ -40,6 +40,17 @@ fn it_says_that_it_has_no_workers() {
 }
 
 #[test]
+fn directories_of_modules_are_for_other_languages() {
+    let told = "--lib lib: nothing is looked for there: Rust workers are linked into the program; the option is for hosts \
+                of other languages, which are not there yet, on the command line";
+    let checked = run(&["check", "--lib", "lib"]);
+    assert!(checked.starts_with(&format!("warning: {told}\n")), "{checked}");
+    let logged = run(&["--lib", "lib", "--logfile", "-"]);
+    assert!(logged.lines().next().unwrap().ends_with(&format!(" WARN {told}")), "{logged}");
+    assert!(!run(&["--logfile", "-"]).contains("WARN"));
+}
+
+#[test]
 fn it_has_a_version_and_help() {
     assert_eq!(run(&["--version"]), format!("gearman-driver {}\nexit code 0", env!("CARGO_PKG_VERSION")));
     let help = run(&["--help"]);

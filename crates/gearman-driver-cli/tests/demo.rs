@@ -2,14 +2,17 @@
 #![cfg(feature = "demo")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use gearman_protocol::admin::StatusRow;
+use gearman_protocol::{Client, ServerList};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
@@ -38,6 +41,8 @@ impl Demo {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // As a shell does it for a command at the terminal.
+            .process_group(0)
             .spawn()
             .unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
@@ -53,6 +58,11 @@ impl Demo {
                 return line;
             }
         }
+    }
+
+    /// As the terminal does it: to every process of the command's group.
+    fn ctrl_c(&self) {
+        killpg(Pid::from_raw(self.child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     }
 
     fn signal(&self, signal: Signal) {
@@ -127,27 +137,86 @@ fn ctrl_c_waits_for_the_answers_and_sums_up() {
     }
 }
 
+/// A client of the job server that the demo says to submit to, and that server's address.
+fn client(demo: &mut Demo) -> (Client, String) {
+    let submit = demo.until("submit:  gearman -p ");
+    let server = format!("127.0.0.1:{}", submit.split_whitespace().nth(3).unwrap());
+    (Client::new(ServerList::parse(&server).unwrap()).timeout(PATIENCE), server)
+}
+
+/// Jobs of a function, waiting and running.
+fn jobs(server: &str, function: &str) -> usize {
+    let mut stream = TcpStream::connect(server).unwrap();
+    stream.write_all(b"status\n").unwrap();
+    let rows = BufReader::new(stream).lines().map(Result::unwrap).take_while(|row| row != ".");
+    let rows: Vec<StatusRow> = rows.map(|row| StatusRow::parse(&row).unwrap()).collect();
+    rows.iter().find(|row| row.function == function).map_or(0, |row| row.total as usize)
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_at_once_and_what_has_no_answer_is_lost() {
+    let mut demo = Demo::start(&["--load", "0.5"]);
+    let (mut client, server) = client(&mut demo);
+    let naps: Vec<String> = (0..30).map(|_| client.submit_background("flaky", "nap 10000").unwrap()).collect();
+    // All 6 processes have one, so a job of the demo's own waits behind 24 others.
+    for nap in &naps[..6] {
+        wait_until("the first naps run", || client.job_status(nap).unwrap().running);
+    }
+    wait_until("a job of the demo's own waits", || jobs(&server, "flaky") > naps.len());
+    demo.ctrl_c();
+    demo.until("stopping: no new jobs; waiting for the answers (Ctrl-C: at once)");
+    let asked = Instant::now();
+    demo.ctrl_c();
+    let (out, err, code) = demo.end();
+    assert!(asked.elapsed() < Duration::from_secs(8), "not at once: {:?}", asked.elapsed());
+    assert_eq!(err, "gearman-driver demo: stopped at once: jobs that had no answer yet are counted as lost\n");
+    assert_eq!(code, Some(1), "{out}");
+    let [submitted, done, failed, lost] = sum(&out);
+    assert!(lost > 0 && submitted == done + failed + lost, "{out}");
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_wait_for_the_jobs_of_others() {
+    let mut demo = Demo::start(&["--load", "0.5"]);
+    let (mut client, _) = client(&mut demo);
+    demo.until("first job done after ");
+    let nap = client.submit_background("flaky", "nap 10000").unwrap();
+    wait_until("the nap begins", || client.job_status(&nap).unwrap().running);
+    demo.ctrl_c();
+    demo.until("all answers are there; the driver ends (Ctrl-C: at once)");
+    let asked = Instant::now();
+    demo.ctrl_c();
+    let (out, err, code) = demo.end();
+    assert!(asked.elapsed() < Duration::from_secs(8), "not at once: {:?}", asked.elapsed());
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("stopped at once: jobs that others had submitted may have no answer\n"), "{out}");
+    assert_nothing_lost(&out);
+}
+
 #[test]
 fn a_demo_that_is_killed_takes_its_driver_along() {
     let mut demo = Demo::start(&[]);
     demo.until("first job done after ");
     demo.signal(Signal::SIGKILL);
     demo.child.wait().unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while !processes_in(demo.dir.path()).is_empty() {
-        assert!(Instant::now() < deadline, "{:?} are left", processes_in(demo.dir.path()));
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("no process is left", || processes_in(demo.dir.path()).is_empty());
 }
 
 #[test]
 fn a_driver_that_is_shut_down_is_started_again_and_nothing_is_lost() {
-    use std::io::Write;
     let mut demo = Demo::start(&["--load", "0.5"]);
     let steer = demo.until("steer:   nc 127.0.0.1 ");
     demo.until("first job done after ");
     let port = steer.split_whitespace().nth(3).unwrap();
-    let mut console = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    let mut console = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
     console.write_all(b"shutdown\n").unwrap();
     demo.until("was started again");
     demo.signal(Signal::SIGINT);

@@ -45,6 +45,12 @@ pub enum Order {
         /// PIDs; those of others are passed over.
         pids: Vec<u32>,
     },
+    /// `kill_now`: each process that is ours is ended at once, with its process group (SIGKILL), and replaced where needed.
+    /// Refused where none is ours.
+    KillNow {
+        /// PIDs; those of others are passed over.
+        pids: Vec<u32>,
+    },
     /// `killall`: as [`Order::Stop`] for all processes of these jobs. All names are checked before any is touched.
     KillAll(JobSelection),
     /// One process more, as `add_process` of Gearman::Driver::Job. Where none can be started now (its processes die at
@@ -60,6 +66,15 @@ pub enum Order {
     },
     /// `max_idle_time`, for the jobs that don't have one of their own. Holds from the next look at the queues on.
     SetMaxIdleTime(Duration),
+    /// `restart`: each process of the job is replaced by a new one, step by step, the new one first. Carried out when the
+    /// first ones are there.
+    Restart {
+        /// The job's name.
+        job: String,
+    },
+    /// `reload`: a new generation, from the executable and the configuration that are there now; then all processes are
+    /// replaced step by step. Answered when the new worker code has loaded, or refused with the reason why it can't.
+    Reload,
     /// `shutdown`: drain and exit, as the first TERM. Answered before anything is stopped.
     Shutdown,
 }
@@ -92,7 +107,7 @@ pub enum OrderError {
     /// From [`Order::SetMax`] and [`Order::SetProcesses`].
     #[error("invalid_value: max_processes must be greater than min_processes")]
     MaxBelowMin,
-    /// From [`Order::Stop`]: none of the PIDs is one of our workers.
+    /// From [`Order::Stop`] and [`Order::KillNow`]: none of the PIDs is one of our workers.
     #[error("invalid_value: the given PID(s) do not belong to us")]
     NotOurs,
     /// From [`Order::KillAll`], where no name was given.
@@ -104,7 +119,10 @@ pub enum OrderError {
     /// From [`Order::RemoveProcess`].
     #[error("invalid_value: min_processes is reached")]
     AtMin,
-    /// From [`Order::AddProcess`] and [`Order::RemoveProcess`], once the driver drains.
+    /// From [`Order::Reload`]: the new worker code or configuration can't be had; everything is as it was.
+    #[error("reload_failed: {0}")]
+    ReloadFailed(String),
+    /// From orders that would start processes, once the driver drains.
     #[error("shutting_down: the driver ends as soon as its processes have finished their jobs")]
     ShuttingDown,
 }

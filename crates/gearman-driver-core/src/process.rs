@@ -48,6 +48,8 @@ pub struct Activity {
     /// The job that answers for it if the process goes down: the one in hand, and where there are several, the one whose
     /// code runs.
     pub at_work: Option<JobAtWork>,
+    /// It has reached a limit of its own and is to be replaced; it takes jobs until it is asked to stop.
+    pub spent: Option<Spent>,
 }
 
 impl Activity {
@@ -61,8 +63,18 @@ impl Activity {
             jobs_done: 0,
             current: None,
             at_work: None,
+            spent: None,
         }
     }
+}
+
+/// The limit that a process has reached by its own account. (Its age is the driver's to know.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Spent {
+    /// `max_jobs`.
+    Jobs,
+    /// `max_memory`.
+    Memory,
 }
 
 /// What a process says that it does.

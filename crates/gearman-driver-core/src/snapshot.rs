@@ -24,8 +24,10 @@ pub struct Snapshot {
     pub pid: Option<u32>,
     /// Whether the driver starts nothing more and ends when its processes have.
     pub shutting_down: bool,
-    /// The worker code that is loaded; `None` before the first host is ready.
+    /// The worker code that is in force; `None` before the first host is ready.
     pub generation: Option<u32>,
+    /// The worker code that a reload is loading.
+    pub loading: Option<u32>,
     /// `max_idle_time` as it is now.
     pub max_idle_time: Duration,
     /// `interval` as it is now. Filled in by the shell.
@@ -93,6 +95,8 @@ pub struct ProcessSnapshot {
     pub pid: u32,
     /// The host that forked it, perhaps gone since.
     pub host: HostId,
+    /// The worker code that it runs.
+    pub generation: u32,
     /// When it was started.
     pub started: Time,
     /// What it does. Draining as soon as it has been asked to stop.

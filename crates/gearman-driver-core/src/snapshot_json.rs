@@ -44,6 +44,8 @@ struct Driver<'a> {
     uptime: f64,
     shutting_down: bool,
     generation: Option<u32>,
+    /// The worker code that a reload is loading.
+    loading: Option<u32>,
     servers: Vec<Server<'a>>,
     jobs: Vec<Job<'a>>,
 }
@@ -80,6 +82,7 @@ struct Job<'a> {
 #[derive(Serialize)]
 struct Process<'a> {
     pid: u32,
+    generation: u32,
     state: &'static str,
     /// Seconds in that state.
     since: f64,
@@ -129,6 +132,7 @@ impl<'a> Driver<'a> {
             uptime: seconds(snapshot.uptime()),
             shutting_down: snapshot.shutting_down,
             generation: snapshot.generation,
+            loading: snapshot.loading,
             servers: snapshot.servers.iter().map(|server| Server::of(server, now)).collect(),
             jobs: snapshot.jobs.iter().map(|job| Job::of(job, now)).collect(),
         }
@@ -181,6 +185,7 @@ impl<'a> Process<'a> {
         let current = process.current.as_ref();
         Self {
             pid: process.pid,
+            generation: process.generation,
             state: process.state.name(),
             since: seconds(now.since(process.since)),
             age: seconds(now.since(process.started)),
@@ -228,6 +233,7 @@ mod tests {
         let process = ProcessSnapshot {
             pid: 4711,
             host: HostId(1),
+            generation: 1,
             started: at(2),
             state: ActivityState::Busy,
             since: Time::after_start(Duration::from_millis(99_500)),
@@ -260,6 +266,7 @@ mod tests {
             name: Some("blue".to_owned()),
             pid: Some(42),
             generation: Some(1),
+            loading: Some(2),
             servers: vec![ServerHealth {
                 address: "localhost:4730".to_owned(),
                 last_answer: Some(at(98)),
@@ -272,7 +279,7 @@ mod tests {
 
     #[test]
     fn everything_is_in_it() {
-        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"retired":false,"target":2,"processes":[{"pid":4711,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
+        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
         let read: serde_json::Value = serde_json::from_str(&to_json(&busy_driver())).unwrap();
         assert_eq!(read["jobs"][0]["last_error"]["message"], "bad\u{9b}\u{202e}\nü");
     }
@@ -283,6 +290,7 @@ mod tests {
         {
           "generation": null,
           "jobs": [],
+          "loading": null,
           "name": null,
           "pid": null,
           "servers": [],

@@ -5,6 +5,7 @@ mod blocking;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gearman_driver_core::level::Level;
 use gearman_driver_core::order::{Order, OrderError};
 use gearman_driver_core::snapshot::Snapshot;
 use thiserror::Error;
@@ -32,6 +33,18 @@ pub enum Request {
         interval: Duration,
         /// Resolves when it holds.
         reply: oneshot::Sender<()>,
+    },
+    /// Lines below another level are not logged from now on.
+    SetLogLevel {
+        /// The level.
+        level: Level,
+        /// Resolves when it holds.
+        reply: oneshot::Sender<()>,
+    },
+    /// What was changed live is to be written into the configuration.
+    Save {
+        /// Resolves when it is, or says in a sentence why it is not.
+        reply: oneshot::Sender<Result<(), String>>,
     },
 }
 
@@ -79,6 +92,26 @@ impl Handle {
     pub async fn set_interval(&self, interval: Duration) -> Result<(), DriverGone> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::SetInterval { interval, reply }).await.map_err(|_| DriverGone)?;
+        answer.await.map_err(|_| DriverGone)
+    }
+
+    /// Sets the least important level that is logged.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub async fn set_loglevel(&self, level: Level) -> Result<(), DriverGone> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::SetLogLevel { level, reply }).await.map_err(|_| DriverGone)?;
+        answer.await.map_err(|_| DriverGone)
+    }
+
+    /// Writes what was changed live into the configuration; says in a sentence why that can't be.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub async fn save(&self) -> Result<Result<(), String>, DriverGone> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Save { reply }).await.map_err(|_| DriverGone)?;
         answer.await.map_err(|_| DriverGone)
     }
 }

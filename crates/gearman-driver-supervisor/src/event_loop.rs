@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::limits::Limits;
+use gearman_driver_core::config::Origin;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal, Suspect};
 use gearman_driver_core::order::OrderId;
@@ -18,7 +18,10 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
+use crate::declarations::declarations;
+use crate::generations::{Generation, Generations};
 use crate::host::Host;
+use crate::in_force::health;
 use crate::log::{CATEGORY, Log};
 use crate::observer::{Look, observe};
 use crate::processes::Processes;
@@ -34,10 +37,8 @@ use crate::{Checked, RunError, Setup, names, signals};
 
 /// Something has happened. Who sends it stands beside it.
 pub(crate) enum News {
-    /// A signal that ends the driver arrived. From `signals`.
+    /// A signal that is the manager's business arrived. From `signals`.
     Signal(Signal),
-    /// HUP arrived. From `signals`.
-    ReloadAsked,
     /// USR1 arrived. From `signals`.
     ReopenLog,
     /// Children of this process may have ended. From `signals`.
@@ -75,8 +76,7 @@ pub(crate) struct Supervisor {
     pub(crate) state: State,
     pub(crate) hosts: BTreeMap<HostId, Host>,
     pub(crate) processes: Processes,
-    /// The functions of each job, for reading slots.
-    pub(crate) functions: BTreeMap<Arc<str>, Vec<String>>,
+    pub(crate) generations: Generations,
     pub(crate) replies: Replies,
     pub(crate) unknown_jobs: UnknownJobs,
     pub(crate) unknown_job_command: UnknownJobCommand,
@@ -86,13 +86,14 @@ pub(crate) struct Supervisor {
     /// The driver is to end: its exit code, and why.
     pub(crate) exit: Option<(u8, Option<String>)>,
     manager: Manager,
-    servers: Vec<ServerHealth>,
+    /// How the job servers are.
+    pub(crate) servers: Vec<ServerHealth>,
     /// The namespaces, sorted.
-    namespaces: Arc<[String]>,
-    /// The worker types that are loaded, sorted.
-    workers: Arc<[String]>,
+    pub(crate) namespaces: Arc<[String]>,
+    /// The worker types that are in force, sorted.
+    pub(crate) workers: Arc<[String]>,
     /// Between two looks at the queues.
-    interval: Duration,
+    pub(crate) interval: Duration,
     /// Looks at the queues, since the first host was ready.
     observer: Option<AbortHandle>,
     orders: u64,
@@ -115,6 +116,9 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
     }
     for (level, line) in &setup.first_lines {
         log.write(&Entry::new(*level, CATEGORY, line));
+    }
+    for warning in setup.config.warnings() {
+        log.warn(&warning);
     }
     let result = in_runtime(async {
         let listener = listen(&setup).await?;
@@ -181,7 +185,7 @@ async fn listen(setup: &Setup) -> Result<Option<TcpListener>, RunError> {
 impl Supervisor {
     #[allow(clippy::type_complexity, reason = "the ends of the two channels, used once")]
     fn new(
-        setup: Setup,
+        mut setup: Setup,
         clock: Clock,
         log: Log,
         (state, suspects): (State, Vec<Suspect>),
@@ -206,11 +210,6 @@ impl Supervisor {
             poison_limit: setup.config.poison_limit,
             suspects,
         };
-        let servers = setup
-            .servers
-            .iter()
-            .map(|server| ServerHealth { address: server.to_string(), last_answer: None, error: None })
-            .collect();
         let supervisor = Self {
             clock,
             runtime_dir: RuntimeDir::create(setup.config.name.as_deref()).map_err(failed("the run-time directory"))?,
@@ -219,7 +218,7 @@ impl Supervisor {
             state,
             hosts: BTreeMap::new(),
             processes: Processes::default(),
-            functions: BTreeMap::new(),
+            generations: Generations::new(setup.config.clone(), setup.servers.clone(), setup.reconfigure.take()),
             replies: Replies::default(),
             unknown_jobs: UnknownJobs::new(setup.unknown_job.clone(), handle.clone(), log.clone()),
             unknown_job_command: UnknownJobCommand::new(
@@ -232,7 +231,7 @@ impl Supervisor {
             pending: VecDeque::new(),
             exit: None,
             manager: Manager::new(settings),
-            servers,
+            servers: health(&setup.servers),
             namespaces: sorted(setup.config.namespaces.clone()),
             workers: Arc::default(),
             interval: setup.config.interval,
@@ -299,9 +298,6 @@ impl Supervisor {
                 self.observe_processes().await;
                 self.event(Event::Signal(signal)).await;
             }
-            News::ReloadAsked => {
-                self.log.warn("HUP: reload is not there yet; the driver goes on with the worker code that it has");
-            }
             News::ReopenLog => {
                 self.log.reopen();
                 self.log.info("log file opened anew");
@@ -315,7 +311,11 @@ impl Supervisor {
                 self.observe_processes().await;
                 let complete = look.servers.iter().all(|(_, error)| error.is_none());
                 let now = self.clock.now();
-                for (health, (_, error)) in self.servers.iter_mut().zip(look.servers) {
+                for (address, error) in look.servers {
+                    // One that is gone from the list since the look began is passed over.
+                    let Some(health) = self.servers.iter_mut().find(|health| health.address == address) else {
+                        continue;
+                    };
                     if error.is_none() {
                         health.last_answer = Some(now);
                     }
@@ -340,17 +340,20 @@ impl Supervisor {
                 let _ = reply.send(Arc::new(self.snapshot()));
             }
             Request::SetInterval { interval, reply } => {
-                self.interval = interval;
-                if let Some(observer) = self.observer.take() {
-                    observer.abort();
-                    self.start_observing();
-                }
+                self.observe_anew(interval, false);
                 let _ = reply.send(());
+            }
+            Request::SetLogLevel { level, reply } => {
+                self.log.set_level(level);
+                let _ = reply.send(());
+            }
+            Request::Save { reply } => {
+                let _ = reply.send(self.save());
             }
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.manager.snapshot(self.clock.now());
         snapshot.servers.clone_from(&self.servers);
         snapshot.interval = self.interval;
@@ -374,8 +377,7 @@ impl Supervisor {
     pub(crate) fn activity(&self, id: ProcessId) -> Option<Activity> {
         let process = self.processes.get(id)?;
         let slot = self.scoreboard.read(process.slot, id.0)?;
-        let functions = self.functions.get(&process.job).map_or(&[][..], Vec::as_slice);
-        Some(activity(&slot, self.clock, functions))
+        Some(activity(&slot, self.clock, &process.functions))
     }
 
     async fn host_message(&mut self, id: HostId, message: FromHost) {
@@ -414,7 +416,7 @@ impl Supervisor {
         }
         let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.ready) else { return };
         let jobs = if protocol == PROTOCOL_VERSION {
-            jobs.into_iter().map(declaration).collect::<Result<Vec<_>, _>>()
+            declarations(jobs)
         } else {
             Err(format!("it speaks version {protocol} of the host protocol and this driver version {PROTOCOL_VERSION}"))
         };
@@ -422,10 +424,10 @@ impl Supervisor {
             Ok(jobs) => {
                 host.ready = true;
                 let generation = host.generation;
-                for job in &jobs {
-                    self.functions.insert(job.name.as_str().into(), job.functions.clone());
+                host.functions = jobs.iter().map(|job| (job.name.clone(), job.functions.clone().into())).collect();
+                if let Some(generation) = self.generations.get_mut(generation) {
+                    generation.workers = sorted(workers);
                 }
-                self.workers = sorted(workers);
                 self.event(Event::HostReady { host: id, generation, jobs }).await;
                 if let Some(ready) = self.setup.ready.take() {
                     ready();
@@ -441,9 +443,21 @@ impl Supervisor {
         }
     }
 
+    /// Looks at the queues each `interval` from now on, anew also where it is what it was if there are `others` to ask.
+    pub(crate) fn observe_anew(&mut self, interval: Duration, others: bool) {
+        if interval == self.interval && !others {
+            return;
+        }
+        self.interval = interval;
+        if let Some(observer) = self.observer.take() {
+            observer.abort();
+            self.start_observing();
+        }
+    }
+
     /// The queues are looked at once there are jobs: before, every function would be unknown.
     fn start_observing(&mut self) {
-        let (interval, servers) = (self.interval, self.setup.servers.clone());
+        let (interval, servers) = (self.interval, self.generations.in_force().servers.clone());
         let (news, log) = (self.news.clone(), self.log.clone());
         let observer = tokio::spawn(async move {
             if !interval.is_zero() {
@@ -454,24 +468,25 @@ impl Supervisor {
     }
 
     /// The first message to a host.
-    pub(crate) fn load(&self, generation: u32) -> ToHost {
-        let config = &self.setup.config;
+    pub(crate) fn load(&self, number: u32, generation: &Generation) -> ToHost {
+        let config = &generation.config;
         let bounds = |attributes: &gearman_driver_core::config::RuntimeAttributes| RuntimeBounds {
             min_processes: attributes.min_processes,
             max_processes: attributes.max_processes,
         };
         ToHost::Load(Box::new(Load {
             protocol: PROTOCOL_VERSION,
-            generation,
+            generation: number,
             driver_pid: std::process::id(),
             host_name: names::host_name(),
             driver_name: config.name.clone(),
             lifeline: self.runtime_dir.lifeline().display().to_string(),
             scoreboard: self.scoreboard.path(),
             loglevel: Some(config.loglevel.name().to_owned()),
-            server: self.setup.servers.to_string(),
+            server: generation.servers.to_string(),
             may_be_empty: self.setup.unknown_job.is_some() || !config.unknown_job_command.is_empty(),
             namespaces: config.namespaces.clone(),
+            namespaces_of_program: *config.origin("namespaces") == Origin::Builder,
             lib: config.lib.iter().map(|lib| lib.display().to_string()).collect(),
             worker_options: config.worker_options.clone(),
             job_runtime_attributes: config
@@ -485,20 +500,17 @@ impl Supervisor {
     /// Loads the worker code in one host, and ends that.
     async fn check(&mut self, news: &mut mpsc::Receiver<News>) -> Result<Checked, RunError> {
         let id = HostId(0);
-        let host = Host::start(id, 1, &self.setup.host, &self.log, &self.news)
+        let generation = self.generations.in_force();
+        let host = Host::start(id, 1, &generation.executable(), &self.setup.host, &self.log, &self.news)
             .map_err(|source| RunError::Setup { what: "a host", source })?;
-        host.send(&self.load(1));
+        host.send(&self.load(1, generation));
         self.watch(host.pid);
         self.hosts.insert(id, host);
         let mut found = Err("the host ended before it had loaded the worker code".to_owned());
         while let Some(news) = news.recv().await {
             match news {
                 News::Host(_, FromHost::Loaded { jobs, warnings, .. }) => {
-                    found = jobs
-                        .into_iter()
-                        .map(declaration)
-                        .collect::<Result<Vec<_>, _>>()
-                        .map(|jobs| Checked { jobs, warnings });
+                    found = declarations(jobs).map(|jobs| Checked { jobs, warnings });
                     self.hosts[&id].send(&ToHost::Exit);
                 }
                 News::Host(_, FromHost::Failed { error }) => found = Err(error),
@@ -514,7 +526,7 @@ impl Supervisor {
     }
 }
 
-fn sorted(mut names: Vec<String>) -> Arc<[String]> {
+pub(crate) fn sorted(mut names: Vec<String>) -> Arc<[String]> {
     names.sort_unstable();
     names.into()
 }
@@ -528,15 +540,4 @@ fn spawning(effects: &[Effect]) -> BTreeSet<ProcessId> {
             _ => None,
         })
         .collect()
-}
-
-fn declaration(job: WireJob) -> Result<gearman_driver_core::job::JobDeclaration, String> {
-    let limits =
-        Limits::new(job.min_processes, job.max_processes).map_err(|error| format!("job {}: {error}", job.name))?;
-    let max_idle_time = job
-        .max_idle_time
-        .map(std::time::Duration::try_from_secs_f64)
-        .transpose()
-        .map_err(|error| format!("job {}: max_idle_time: {error}", job.name))?;
-    Ok(gearman_driver_core::job::JobDeclaration { name: job.name, functions: job.functions, limits, max_idle_time })
 }

@@ -1,10 +1,13 @@
 //! Starting a host and talking to it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use gearman_driver_core::process::{ExitStatus, HostId};
 use gearman_driver_wire::host::{FromHost, Lines, ToHost, encode};
@@ -27,6 +30,8 @@ pub(crate) struct Host {
     pub(crate) generation: u32,
     /// It has loaded its worker code.
     pub(crate) ready: bool,
+    /// The functions of each of its jobs, for reading slots.
+    pub(crate) functions: BTreeMap<String, Arc<[String]>>,
     /// Why it could not, in its own words.
     pub(crate) failure: Option<String>,
     /// How it ended, once it is reaped.
@@ -42,6 +47,7 @@ impl Host {
     pub(crate) fn start(
         id: HostId,
         generation: u32,
+        executable: &Path,
         command: &HostCommand,
         log: &Log,
         news: &mpsc::Sender<News>,
@@ -50,8 +56,7 @@ impl Host {
         ours.set_nonblocking(true)?;
         let (out_read, out_write) = io::pipe()?;
         let (err_read, err_write) = io::pipe()?;
-        // Generation 1 is this very executable, also when the file on disk is another one by now.
-        let child = Command::new("/proc/self/exe")
+        let child = Command::new(executable)
             .arg0(names::program(&command.arguments))
             .args(command.arguments.iter().skip(1))
             .env(ROLE_VARIABLE, Role::Host { socket: 0 }.value())
@@ -73,6 +78,7 @@ impl Host {
             pid: Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?),
             generation,
             ready: false,
+            functions: BTreeMap::new(),
             failure: None,
             ended: None,
             closed: false,

@@ -12,9 +12,12 @@
 
 mod children;
 mod clock;
+mod declarations;
 mod embed;
 mod event_loop;
+mod generations;
 mod host;
+mod in_force;
 mod log;
 mod names;
 mod observer;
@@ -32,9 +35,10 @@ mod unknown_job;
 mod unknown_job_command;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use gearman_driver_core::config::Config;
+use gearman_driver_core::config::{Config, LiveChanges};
 use gearman_driver_core::job::JobDeclaration;
 use gearman_driver_core::level::Level;
 use gearman_driver_front::console::Commands;
@@ -53,6 +57,10 @@ pub struct Setup {
     pub servers: ServerList,
     /// How hosts are started.
     pub host: HostCommand,
+    /// The configuration as it is on disk and in the environment now, for a reload; `None`: it can't change.
+    pub reconfigure: Option<Reconfigure>,
+    /// Writes what was changed live to where the configuration is read from; `None`: nowhere.
+    pub save: Option<Save>,
     /// Called when jobs wait for a function that no job has; off the event loop.
     pub unknown_job: Option<UnknownJobCallback>,
     /// The console's commands.
@@ -69,9 +77,18 @@ pub struct Setup {
 /// See [`Setup::unknown_job`]. The handle steers the driver.
 pub type UnknownJobCallback = Arc<dyn Fn(&gearman_driver_front::Handle, &UnknownJob) + Send + Sync>;
 
+/// See [`Setup::reconfigure`]. An error is one sentence for people.
+pub type Reconfigure = Box<dyn Fn() -> Result<(Config, ServerList), String> + Send>;
+
+/// See [`Setup::save`]. An error is one sentence for people.
+pub type Save = Box<dyn Fn(&LiveChanges) -> Result<(), String> + Send>;
+
 /// How a host is started: this executable again, with the arguments that it was started with.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct HostCommand {
+    /// What a reload executes, an absolute path.
+    pub program: PathBuf,
     /// The arguments of this process, its name first.
     pub arguments: Vec<OsString>,
 }

@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gearman_driver_core::config::Config;
@@ -33,7 +34,7 @@ pub(crate) struct Log {
 struct Inner {
     sink: Mutex<Sink>,
     form: Form,
-    level: Level,
+    level: AtomicU8,
     clock: Clock,
     host: String,
     pid: u32,
@@ -74,7 +75,8 @@ impl Log {
             LogFormat::Layout => Form::Layout(config.loglayout.clone()),
             LogFormat::Json => Form::Json(config.name.clone()),
         };
-        let inner = Inner { sink, form, level, clock, host: host_name(), pid: std::process::id() };
+        let inner =
+            Inner { sink, form, level: AtomicU8::new(index(level)), clock, host: host_name(), pid: std::process::id() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -92,9 +94,20 @@ impl Log {
         }
     }
 
+    /// The least important level that is written.
+    pub(crate) fn level(&self) -> Level {
+        let index = usize::from(self.inner.level.load(Ordering::Relaxed));
+        Level::ALL.get(index).copied().unwrap_or(Level::Info)
+    }
+
+    /// Lines below that level are not written any more.
+    pub(crate) fn set_level(&self, level: Level) {
+        self.inner.level.store(index(level), Ordering::Relaxed);
+    }
+
     /// Whether lines of that level are written at all.
     pub(crate) fn writes(&self, level: Level) -> bool {
-        level.passes(self.inner.level)
+        level.passes(self.level())
     }
 
     /// Writes a line, if its level is high enough.
@@ -158,6 +171,10 @@ impl Log {
 
 /// The driver's own category (`%c`), as the original's logger.
 pub(crate) const CATEGORY: &str = "Gearman::Driver";
+
+fn index(level: Level) -> u8 {
+    Level::ALL.iter().position(|known| *known == level).and_then(|index| u8::try_from(index).ok()).unwrap_or(u8::MAX)
+}
 
 fn append(path: &Path) -> Result<File, LogError> {
     OpenOptions::new().append(true).create(true).open(path).map_err(|source| LogError { path: path.to_owned(), source })

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use gearman_driver_core::log_entry::Entry;
@@ -28,6 +27,7 @@ impl Supervisor {
     pub(crate) fn perform(&mut self, effect: Effect, spawning: &BTreeSet<ProcessId>) {
         match effect {
             Effect::StartHost { host, generation } => self.start_host(host, generation),
+            Effect::InForce { generation } => self.put_in_force(generation),
             Effect::StopHost { host } => self.stop_host(host),
             Effect::Spawn { process, job, host } => {
                 if let Err(error) = self.spawn(process, &job, host) {
@@ -51,17 +51,21 @@ impl Supervisor {
     }
 
     fn start_host(&mut self, id: HostId, generation: u32) {
-        match Host::start(id, generation, &self.setup.host, &self.log, &self.news) {
-            Ok(host) => {
-                host.send(&self.load(generation));
-                self.watch(host.pid);
-                self.hosts.insert(id, host);
-            }
-            Err(error) => {
-                let error = format!("a host can't be started: {error}");
-                self.pending.push_back(Event::HostFailed { host: id, error });
-            }
+        if let Err(error) = self.try_start_host(id, generation) {
+            self.pending.push_back(Event::HostFailed { host: id, error });
         }
+    }
+
+    fn try_start_host(&mut self, id: HostId, number: u32) -> Result<(), String> {
+        let generation = self.generations.get_or_make(number, &self.setup.host)?;
+        let host = Host::start(id, number, &generation.executable(), &self.setup.host, &self.log, &self.news)
+            .map_err(|error| format!("a host can't be started: {error}"))?;
+        if let Some(generation) = self.generations.get(number) {
+            host.send(&self.load(number, generation));
+        }
+        self.watch(host.pid);
+        self.hosts.insert(id, host);
+        Ok(())
     }
 
     /// Tells a host to exit. One that is still loading does not read its socket and has nothing to lose.
@@ -110,10 +114,10 @@ impl Supervisor {
             stdout: out_path.display().to_string(),
             stderr: err_path.display().to_string(),
         };
-        let job: Arc<str> = job.into();
-        let (pid, speaker) = Speaker::ordered(Arc::clone(&job));
+        let functions = self.hosts[&host].functions.get(job).cloned().unwrap_or_default();
+        let (pid, speaker) = Speaker::ordered(job.into());
         let output = Output::read(OwnedFd::from(out), OwnedFd::from(err), speaker, self.log.clone())?;
-        self.processes.insert(id, Process::new(job, host, slot, output, [out_path, err_path], pid));
+        self.processes.insert(id, Process::new(functions, host, slot, output, [out_path, err_path], pid));
         self.hosts[&host].send(&order);
         Ok(())
     }

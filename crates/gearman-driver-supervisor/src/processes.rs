@@ -12,7 +12,8 @@ use crate::output::Output;
 
 /// One worker process, from the order to spawn it until its end is told.
 pub(crate) struct Process {
-    pub(crate) job: Arc<str>,
+    /// The functions that it registers, for reading its slot.
+    pub(crate) functions: Arc<[String]>,
     pub(crate) host: HostId,
     /// Its slot of the scoreboard.
     pub(crate) slot: u32,
@@ -27,14 +28,14 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(
-        job: Arc<str>,
+        functions: Arc<[String]>,
         host: HostId,
         slot: u32,
         output: Output,
         fifos: [PathBuf; 2],
         shown_pid: watch::Sender<u32>,
     ) -> Self {
-        Self { job, host, slot, output, fifos, adopted: false, pid: None, shown_pid }
+        Self { functions, host, slot, output, fifos, adopted: false, pid: None, shown_pid }
     }
 
     pub(crate) fn pid(&self) -> Option<Pid> {

@@ -53,9 +53,22 @@ impl RuntimeDir {
     /// process has opened it. Closed at exec; only this process reads it.
     pub(crate) fn fifo(&self, name: &str) -> io::Result<(PathBuf, File)> {
         let path = self.dir.path().join(name);
-        make_fifo(&path)?;
+        make_fifo(&path).map_err(|error| self.explain(&error))?;
         let file = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
         Ok((path, file))
+    }
+
+    /// What an operator needs to know beside the system's word.
+    fn explain(&self, error: &io::Error) -> io::Error {
+        let dir = self.dir.path().display();
+        if error.kind() != io::ErrorKind::NotFound {
+            return io::Error::new(error.kind(), format!("the run-time directory {dir}: {error}"));
+        }
+        let text = format!(
+            "the run-time directory {dir} was removed (systemd does that at its user's logout): restart the driver, with \
+             XDG_RUNTIME_DIR set to a directory that stays, or as a service"
+        );
+        io::Error::new(error.kind(), text)
     }
 }
 

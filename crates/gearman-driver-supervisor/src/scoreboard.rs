@@ -108,6 +108,7 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         jobs_done: slot.done.saturating_add(slot.failed),
         current,
         at_work,
+        spent: None,
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn listen(news: &mpsc::Sender<News>) -> io::Result<()> {
     pass_on(SignalKind::interrupt(), || News::Signal(Signal::Int), news)?;
     pass_on(SignalKind::quit(), || News::Signal(Signal::Quit), news)?;
     pass_on(SignalKind::from_raw(nix::libc::SIGABRT), || News::Signal(Signal::Abrt), news)?;
-    pass_on(SignalKind::hangup(), || News::ReloadAsked, news)?;
+    pass_on(SignalKind::hangup(), || News::Signal(Signal::Hup), news)?;
     pass_on(SignalKind::user_defined1(), || News::ReopenLog, news)?;
     pass_on(SignalKind::child(), || News::ChildEnded, news)
 }

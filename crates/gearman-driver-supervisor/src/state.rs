@@ -13,6 +13,7 @@ use gearman_driver_core::suspects_json::{self, Kept};
 use gearman_driver_core::time::Time;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::Pid;
 
 use crate::log::Log;
 
@@ -43,7 +44,7 @@ impl State {
     pub(crate) fn open(config: &Config, server: &str, log: &Log) -> (Self, Vec<Suspect>) {
         let dir =
             if config.poison_limit == 0 { None } else { directory(config, server, |name| std::env::var_os(name)) };
-        let mut state = Self { dir, code: code(), server: server.to_owned(), ..Self::none() };
+        let mut state = Self { dir, code: code("/proc/self/exe"), server: server.to_owned(), ..Self::none() };
         let Some(dir) = state.dir.clone().filter(|dir| dir.is_dir()) else { return (state, Vec::new()) };
         let path = dir.join(FILE);
         let found = state.lock(&dir).and_then(|()| read(&path));
@@ -66,6 +67,11 @@ impl State {
             }
         };
         (state, suspects)
+    }
+
+    /// The worker code in force is from now on that of the executable of this process.
+    pub(crate) fn loaded_from(&mut self, host: Pid) {
+        self.code = code(&format!("/proc/{host}/exe"));
     }
 
     /// Keeps the list, as it is now.
@@ -166,8 +172,8 @@ fn fnv(bytes: &[u8]) -> u64 {
 }
 
 /// Tells one executable from another that has taken its place.
-fn code() -> String {
-    let about = fs::metadata("/proc/self/exe");
+fn code(executable: &str) -> String {
+    let about = fs::metadata(executable);
     about.map_or_else(|_| String::new(), |about| format!("{}-{}.{}", about.size(), about.mtime(), about.mtime_nsec()))
 }
 

@@ -59,6 +59,11 @@ impl UnknownJobCommand {
         Self { words, servers, timeout: TIMEOUT, runs: BTreeMap::new(), last: 0, news, log }
     }
 
+    /// From now on it is this command, and these are the job servers.
+    pub(crate) fn configure(&mut self, words: Vec<String>, servers: String) {
+        (self.words, self.servers) = (words, servers);
+    }
+
     /// Runs the command for a function, unless it is running for that one still. The PID of what was started.
     pub(crate) fn run(&mut self, unknown: &UnknownJob) -> Option<Pid> {
         let (program, arguments) = self.words.split_first()?;

@@ -9,15 +9,18 @@
 //! - [`title`]: what `ps` shows.
 //! - [`reap`]: waiting for children without losing their PID.
 //! - [`hugepages`]: huge pages for what a host has loaded.
+//! - [`heap`]: the C library's heap, made ready for forks.
 //! - [`fds`]: descriptors: which are sockets, how many may be open.
 
 pub mod clock;
 pub mod daemon;
 pub mod fds;
 pub mod fork;
+pub mod heap;
 pub mod hugepages;
 pub mod lifeline;
 pub mod reap;
 pub mod shared;
 pub mod signal;
+mod stat;
 pub mod title;

@@ -18,13 +18,19 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 
-static LIFELINE: AtomicI32 = AtomicI32::new(-1);
-static DEV_NULL: AtomicI32 = AtomicI32::new(-1);
-static JOB: AtomicBool = AtomicBool::new(false);
+/// What the handler needs; together, for the reason that `signal::Pipe` has.
+struct Watched {
+    lifeline: AtomicI32,
+    dev_null: AtomicI32,
+    job: AtomicBool,
+}
+
+static WATCHED: Watched =
+    Watched { lifeline: AtomicI32::new(-1), dev_null: AtomicI32::new(-1), job: AtomicBool::new(false) };
 
 /// Says whether a job runs: what it has started may hold this process's output then.
 pub fn job(runs: bool) {
-    JOB.store(runs, Ordering::SeqCst);
+    WATCHED.job.store(runs, Ordering::SeqCst);
 }
 
 /// The read end of the lifeline.
@@ -66,8 +72,8 @@ impl Lifeline {
     pub fn watch(&self) -> io::Result<()> {
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         // Both stay open for the process's life: the handler uses them.
-        DEV_NULL.store(std::os::fd::IntoRawFd::into_raw_fd(null), Ordering::SeqCst);
-        LIFELINE.store(self.pipe.as_raw_fd(), Ordering::SeqCst);
+        WATCHED.dev_null.store(std::os::fd::IntoRawFd::into_raw_fd(null), Ordering::SeqCst);
+        WATCHED.lifeline.store(self.pipe.as_raw_fd(), Ordering::SeqCst);
         crate::signal::handle_with(Signal::SIGIO, on_io)?;
         // SAFETY: F_SETOWN with our own PID on a descriptor that we own; nix has no wrapper for it.
         if unsafe { libc::fcntl(self.pipe.as_raw_fd(), libc::F_SETOWN, libc::getpid()) } < 0 {
@@ -90,13 +96,13 @@ impl AsFd for Lifeline {
 impl Drop for Lifeline {
     fn drop(&mut self) {
         // The handler must not poll a number that may be somebody else's by then.
-        let _ = LIFELINE.compare_exchange(self.pipe.as_raw_fd(), -1, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = WATCHED.lifeline.compare_exchange(self.pipe.as_raw_fd(), -1, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 
 extern "C" fn on_io(_signal: libc::c_int) {
-    let fd = LIFELINE.load(Ordering::SeqCst);
-    let null = DEV_NULL.load(Ordering::SeqCst);
+    let fd = WATCHED.lifeline.load(Ordering::SeqCst);
+    let null = WATCHED.dev_null.load(Ordering::SeqCst);
     if fd < 0 || null < 0 {
         return;
     }
@@ -105,7 +111,7 @@ extern "C" fn on_io(_signal: libc::c_int) {
         // SAFETY: dup2(2) is async-signal-safe, and so is `leave_drain`; the descriptor of /dev/null stays open for the
         // process's life (`watch`), and 1 and 2 are standard output and error by definition.
         unsafe {
-            if JOB.swap(false, Ordering::SeqCst) {
+            if WATCHED.job.swap(false, Ordering::SeqCst) {
                 leave_drain();
             }
             libc::dup2(null, 1);

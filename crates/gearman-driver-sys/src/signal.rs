@@ -11,8 +11,15 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
 
-static RAISED: AtomicBool = AtomicBool::new(false);
-static WAKE_WRITE: AtomicI32 = AtomicI32::new(-1);
+/// What the handler needs. All that a worker process writes is in `.data`, where what is not zero makes it be: were some
+/// of it in `.bss`, that would be one more page which each process has for itself.
+struct Pipe {
+    raised: AtomicBool,
+    /// The write end.
+    write: AtomicI32,
+}
+
+static PIPE: Pipe = Pipe { raised: AtomicBool::new(false), write: AtomicI32::new(-1) };
 
 /// Notes that one of the signals of [`SelfPipe::install`] arrived.
 extern "C" fn note(_signal: libc::c_int) {
@@ -24,8 +31,8 @@ extern "C" fn nothing(_signal: libc::c_int) {}
 
 /// Sets the flag and wakes the pipe's reader; for signal handlers (async-signal-safe).
 pub(crate) fn wake() {
-    RAISED.store(true, Ordering::SeqCst);
-    let fd = WAKE_WRITE.load(Ordering::SeqCst);
+    PIPE.raised.store(true, Ordering::SeqCst);
+    let fd = PIPE.write.load(Ordering::SeqCst);
     if fd >= 0 {
         let errno = Errno::last_raw();
         // SAFETY: write(2) is async-signal-safe; the descriptor is the pipe's write end, which is never closed
@@ -48,8 +55,8 @@ impl SelfPipe {
     /// When the pipe or a handler cannot be made.
     pub fn install(signals: &[Signal]) -> io::Result<Self> {
         let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        RAISED.store(false, Ordering::SeqCst);
-        let old = WAKE_WRITE.swap(write.into_raw_fd(), Ordering::SeqCst);
+        PIPE.raised.store(false, Ordering::SeqCst);
+        let old = PIPE.write.swap(write.into_raw_fd(), Ordering::SeqCst);
         if old >= 0 {
             // The old pipe was made by this very function, in this process or in the parent before the fork.
             nix::unistd::close(old)?;
@@ -61,14 +68,14 @@ impl SelfPipe {
     /// Whether a signal arrived since the pipe was made, or since [`SelfPipe::take`].
     #[must_use]
     pub fn raised(&self) -> bool {
-        RAISED.load(Ordering::SeqCst)
+        PIPE.raised.load(Ordering::SeqCst)
     }
 
     /// Empties the pipe and takes back the flag; whether a signal had arrived.
     pub fn take(&self) -> bool {
         let mut sink = [0; 64];
         while matches!(nix::unistd::read(self.read.as_fd(), &mut sink), Ok(n) if n == sink.len()) {}
-        RAISED.swap(false, Ordering::SeqCst)
+        PIPE.raised.swap(false, Ordering::SeqCst)
     }
 }
 

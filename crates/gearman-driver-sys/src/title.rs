@@ -3,10 +3,12 @@
 //! Linux shows the memory in which the arguments were passed, and, when its last byte is no longer a NUL, the
 //! environment's area behind it as well. So the title may fill both; the environment is moved elsewhere first.
 
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::stat::Stat;
 
 struct Area {
     start: usize,
@@ -24,15 +26,19 @@ static AREA: OnceLock<Option<Area>> = OnceLock::new();
 /// When this process has more than one thread, or the area cannot be found; then the short name (15 bytes,
 /// `ps -o comm`) is set all the same.
 pub fn set(title: &str) -> io::Result<()> {
-    // A short file instead of a list of threads: this is called in each worker process, whose memory is to stay the
-    // host's.
+    // Not `one_thread`: that may wait, which is not worth it for a title.
     let stat = Stat::read()?;
-    if stat.number(20) != Some(1) {
+    if stat.threads() != Some(1) {
         return Err(io::Error::other("this process has more than one thread, and its environment may be read"));
     }
-    let title: Vec<u8> = title.bytes().map(|b| if b == 0 { b' ' } else { b }).collect();
-    let short = CString::new(title.iter().copied().take(15).collect::<Vec<_>>()).expect("NULs were replaced above");
-    nix::sys::prctl::set_name(&short)?;
+    // A NUL would end it.
+    let title: std::borrow::Cow<'_, str> =
+        if title.contains('\0') { title.replace('\0', " ").into() } else { title.into() };
+    let title = title.as_bytes();
+    let mut short = [0; 16];
+    let length = title.len().min(15);
+    short[..length].copy_from_slice(&title[..length]);
+    nix::sys::prctl::set_name(CStr::from_bytes_until_nul(&short).map_err(io::Error::other)?)?;
     let Some(area) = AREA.get_or_init(|| find_area(&stat)) else {
         return Err(io::Error::other("the area of the arguments was not found in /proc/self/stat"));
     };
@@ -47,20 +53,6 @@ pub fn set(title: &str) -> io::Result<()> {
         std::ptr::write_bytes((area.start + length) as *mut u8, 0, used.saturating_sub(length));
     }
     Ok(())
-}
-
-/// This process's line in `/proc/self/stat`.
-struct Stat(String);
-
-impl Stat {
-    fn read() -> io::Result<Self> {
-        std::fs::read_to_string("/proc/self/stat").map(Self)
-    }
-
-    /// A field by its number in proc(5). The second, the name, may hold spaces; so counting begins behind its bracket.
-    fn number(&self, field: usize) -> Option<usize> {
-        self.0.rsplit_once(')')?.1.split_ascii_whitespace().nth(field - 3)?.parse().ok()
-    }
 }
 
 /// Finds the area, and moves the environment out of it.

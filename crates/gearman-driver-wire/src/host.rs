@@ -75,6 +75,10 @@ pub struct Load {
     pub may_be_empty: bool,
     /// Where workers are looked for.
     pub namespaces: Vec<String>,
+    /// The namespaces are what the program says: where another executable has been loaded by a reload, what that one says
+    /// counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub namespaces_of_program: bool,
     /// Directories in which worker modules are looked for (a Rust host has no use for them).
     #[serde(default)]
     pub lib: Vec<String>,
@@ -194,6 +198,11 @@ impl Lines {
     /// Takes what was read from the socket.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Keeps what has not been taken in a buffer as large as that.
+    pub fn reallocate(&mut self) {
+        self.buffer = self.buffer.to_vec();
     }
 
     /// The next whole message, if there is one.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::{Config, ConfigError, Layer, Origin, RuntimeAttributes, Sourced};
+use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges, Origin, RuntimeAttributes, Sourced};
 use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
@@ -16,13 +16,13 @@ use gearman_driver_worker::host::Program;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::args::{self, Action, Invocation};
-use crate::check::check;
+#[cfg(feature = "cli")]
+use crate::cli;
 use crate::console_command::{Adapter, ConsoleCommand};
 use crate::handle::{DriverHandle, End};
 use crate::report::{self, Style};
 use crate::roles::take_role;
-use crate::{completions, embedded_server, launch, status};
+use crate::{embedded_server, launch, sources};
 
 /// Runs a farm of workers, as Gearman::Driver: it loads them in a host process, forks worker processes from that, watches
 /// the job servers' queues, starts and stops processes to match, restarts what dies, and is steered through a console.
@@ -50,13 +50,13 @@ use crate::{completions, embedded_server, launch, status};
 #[must_use = "a driver does nothing until `run()` or `start()`"]
 pub struct Driver {
     builder: Layer,
-    with_args: bool,
+    /// Where the command line counts.
+    #[cfg(feature = "cli")]
+    pub(crate) command_line: Option<cli::CommandLine>,
     wanted: Option<Wanted>,
     added: Vec<JobSpec>,
     unknown_job: Option<UnknownJobCallback>,
     commands: Commands,
-    /// Subcommands that the program sees to itself.
-    own_subcommands: Vec<clap::Command>,
     /// Told when the driver has ended.
     pub(crate) end: Arc<End>,
     /// The first thing that was set and is none; told by `run()`.
@@ -73,26 +73,33 @@ pub(crate) enum Mistake {
     Text(String),
 }
 
+impl Mistake {
+    /// How `run()` ends with it.
+    pub(crate) fn tell(self, name: &str) -> Result<u8, String> {
+        match self {
+            Self::Config(error) => {
+                say(report::render(name, &error, Style::for_stderr()).trim_end());
+                Ok(1)
+            }
+            Self::Text(text) => Err(text),
+        }
+    }
+}
+
 impl Driver {
     /// A driver with the defaults of Gearman::Driver.
     pub fn builder() -> Self {
         Self {
             builder: Layer::new(),
-            with_args: false,
+            #[cfg(feature = "cli")]
+            command_line: None,
             wanted: None,
             added: Vec::new(),
             unknown_job: None,
             commands: Commands::new(),
-            own_subcommands: Vec::new(),
             end: Arc::default(),
             mistake: None,
         }
-    }
-
-    /// A driver that takes the command line of `gearman-driver` (options and subcommands); what it says wins over what is
-    /// set here.
-    pub fn from_args() -> Self {
-        Self { with_args: true, ..Self::builder() }
     }
 
     /// The job servers: `host[:port][,host[:port]]`, IPv6 in brackets. Default: `localhost:4730`.
@@ -161,7 +168,8 @@ impl Driver {
         self.set_list("namespaces", &namespaces.into_iter().map(Into::into).collect::<Vec<_>>())
     }
 
-    /// Directories with worker modules of other languages. No host uses them yet.
+    /// Directories in which worker modules of other languages are looked for. Rust workers are linked into the program,
+    /// and there are no hosts for other languages yet: a warning in the log says that it has no effect.
     pub fn lib<P: Into<PathBuf>>(self, directories: impl IntoIterator<Item = P>) -> Self {
         let texts: Vec<_> = directories.into_iter().map(|dir| dir.into().to_string_lossy().into_owned()).collect();
         self.set_list("lib", &texts)
@@ -319,14 +327,6 @@ impl Driver {
         }
     }
 
-    /// For the command `gearman-driver` alone, and no part of the public interface: a subcommand that it has seen to
-    /// where it comes first, to be shown in help and completions.
-    #[doc(hidden)]
-    pub fn __own_subcommand(mut self, subcommand: clap::Command) -> Self {
-        self.own_subcommands.push(subcommand);
-        self
-    }
-
     /// Runs the driver until it is shut down. Exit codes: 0 after a clean shutdown, 1 after a failure (said in one line on
     /// standard error), 2 for wrong usage. Also runs the host and the worker processes, which are started through the same
     /// call, so a program returns its exit code from `main` whatever it is.
@@ -344,53 +344,23 @@ impl Driver {
 
     fn run_role(mut self, name: &str) -> Result<u8, String> {
         self.take_role(name)?;
-        let invocation = match self.invocation() {
-            Ok(invocation) => invocation,
-            Err(error) => {
-                // Help and version go to standard output, usage errors to standard error.
-                let _ = error.print();
-                return Ok(u8::try_from(error.exit_code()).unwrap_or(2));
-            }
-        };
-        if let Action::NotYet(subcommand) = invocation.action {
-            say(&format!(
-                "{name}: `{subcommand}`: not yet: a later release has this subcommand; `{name} --help` shows what is there"
-            ));
-            return Ok(2);
+        #[cfg(feature = "cli")]
+        if let Some(command_line) = self.command_line.take() {
+            return cli::run(self, &command_line, name);
         }
-        if let Action::Misplaced(subcommand) = invocation.action {
-            say(&format!(
-                "{name}: `{subcommand}` takes no options of the driver and comes first: {name} {subcommand} [OPTIONS]"
-            ));
-            return Ok(2);
-        }
-        if let Action::Completions(page) = invocation.action {
-            return completions::write(page, name, &self.own_subcommands)
-                .map(|()| 0)
-                .map_err(|error| error.to_string());
-        }
-        let config = match self.config(invocation.layer) {
+        self.supervise(name, Layer::new())
+    }
+
+    /// Runs the driver, with what the command line says.
+    pub(crate) fn supervise(self, name: &str, command_line: Layer) -> Result<u8, String> {
+        let config = match self.config(command_line.clone()) {
             Ok(config) => config,
-            Err(Mistake::Config(error)) => {
-                say(report::render(name, &error, Style::for_stderr()).trim_end());
-                return Ok(1);
-            }
-            Err(Mistake::Text(text)) => return Err(text),
+            Err(mistake) => return mistake.tell(name),
         };
-        if let Action::Status(request) = &invocation.action {
-            let mut complain = |text: &str| say(&format!("{name}: {text}"));
-            return Ok(status::run(request, &config, &mut std::io::stdout(), &mut complain));
-        }
         let end = Arc::clone(&self.end);
-        let setup = self.setup(config)?;
-        match invocation.action {
-            Action::Check(names) => check(setup, &names),
-            _ => {
-                let result = launch::run(name, setup);
-                end.come(result.clone().map(drop));
-                result
-            }
-        }
+        let result = launch::run(name, self.setup(config, command_line)?);
+        end.come(result.clone().map(drop));
+        result
     }
 
     /// Returns where this process is the supervisor; else serves, and ends the process.
@@ -398,7 +368,8 @@ impl Driver {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
-        let program = Program { name: argv0, wanted: self.wanted.as_deref(), added };
+        let namespaces = self.builder.namespaces.as_ref().map(|said| said.value.clone()).unwrap_or_default();
+        let program = Program { name: argv0, namespaces, wanted: self.wanted.as_deref(), added };
         if let Some(ended) = take_role(program) {
             let code = ended?;
             // Not through main's return: what a program does after run() is the supervisor's business alone.
@@ -407,22 +378,23 @@ impl Driver {
         Ok(())
     }
 
-    /// What the command line asks for, where it counts.
-    pub(crate) fn invocation(&self) -> Result<Invocation, clap::Error> {
-        if self.with_args {
-            args::parse(std::env::args_os(), &self.own_subcommands)
-        } else {
-            Ok(Invocation { action: Action::Run, layer: Layer::new() })
-        }
-    }
-
     /// What the supervisor needs to know.
-    pub(crate) fn setup(self, config: Config) -> Result<Setup, String> {
+    pub(crate) fn setup(self, config: Config, command_line: Layer) -> Result<Setup, String> {
         let servers = embedded_server::servers(&config)?;
+        let builder = self.builder;
+        let (line, built) = (command_line.clone(), builder.clone());
+        let save = move |changes: &LiveChanges| sources::save(changes, &line, &built);
+        let reconfigure = move || {
+            let config = read_config(command_line.clone(), builder.clone()).map_err(|error| error.to_string())?;
+            let servers = embedded_server::servers(&config)?;
+            Ok((config, servers))
+        };
         Ok(Setup {
             config,
             servers,
-            host: HostCommand { arguments: std::env::args_os().collect() },
+            host: HostCommand::of_this_process(),
+            reconfigure: Some(Box::new(reconfigure)),
+            save: Some(Box::new(save)),
             unknown_job: self.unknown_job,
             commands: self.commands,
             ready: None,
@@ -437,8 +409,7 @@ impl Driver {
             Some(Mistake::Text(text)) => return Err(Mistake::Text(text.clone())),
             None => {}
         }
-        args::load_config(command_line, std::env::vars_os(), &args::read_config_file, self.builder.clone())
-            .map_err(|error| Mistake::Config(Box::new(error)))
+        read_config(command_line, self.builder.clone()).map_err(|error| Mistake::Config(Box::new(error)))
     }
 
     pub(crate) fn set(mut self, option: &str, text: &str) -> Self {
@@ -460,6 +431,11 @@ impl Driver {
         self.mistake.get_or_insert(mistake);
         self
     }
+}
+
+/// The configuration as it is now.
+fn read_config(command_line: Layer, builder: Layer) -> Result<Config, ConfigError> {
+    sources::load_config(command_line, std::env::vars_os(), &sources::read_config_file, builder)
 }
 
 /// What the job servers say of one function, added up, as `unknown_job_callback` of Gearman::Driver gets it.
@@ -526,11 +502,11 @@ fn map(value: Value) -> Result<serde_json::Map<String, Value>, Value> {
 }
 
 pub(crate) fn program_name() -> String {
-    args::program_name(std::env::args_os().next().as_ref())
+    sources::program_name(std::env::args_os().next().as_ref())
 }
 
 /// Says something on standard error; if that is closed, there is nobody to hear it.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

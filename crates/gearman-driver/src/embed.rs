@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gearman_driver_worker::Error;
 
-use crate::args::Action;
 use crate::driver::{Mistake, program_name};
 use crate::embedded_server;
 use crate::report::{self, Style};
@@ -52,12 +51,12 @@ impl Driver {
     pub fn start(mut self) -> Result<DriverHandle, Error> {
         let name = program_name();
         self.take_role(&name)?;
-        let invocation = self.invocation()?;
-        if !matches!(invocation.action, Action::Run) {
-            return Err("only `run` can be started inside a program; for subcommands it calls `run()`".into());
-        }
+        #[cfg(feature = "cli")]
+        let command_line = self.command_line.take().map(|line| line.to_start()).transpose()?.unwrap_or_default();
+        #[cfg(not(feature = "cli"))]
+        let command_line = gearman_driver_core::config::Layer::new();
         let end = Arc::clone(&self.end);
-        let config = self.config(invocation.layer).map_err(|mistake| match mistake {
+        let config = self.config(command_line.clone()).map_err(|mistake| match mistake {
             Mistake::Config(error) => report::render(&name, &error, Style::Plain).trim_end().to_owned(),
             Mistake::Text(text) => text,
         })?;
@@ -74,7 +73,7 @@ impl Driver {
             )
             .into());
         }
-        let mut setup = self.setup(config)?;
+        let mut setup = self.setup(config, command_line)?;
         if RUNNING.swap(true, Ordering::SeqCst) {
             return Err("a driver runs in this process already: shut it down and wait for its end first".into());
         }

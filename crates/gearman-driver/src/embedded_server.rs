@@ -18,6 +18,7 @@ impl Driver {
 }
 
 /// Whether the text can be a list of job servers, before it is known whether one runs inside.
+#[cfg(feature = "cli")]
 pub(crate) fn check_list(text: &str) -> Result<(), String> {
     let text = text.strip_suffix(":0").unwrap_or(text);
     ServerList::parse(text).map(drop).map_err(|error| error.to_string())

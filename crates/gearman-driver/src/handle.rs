@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use gearman_driver_core::level::LevelError;
 use gearman_driver_core::order::{Order, OrderError};
 use gearman_driver_core::snapshot::{JobSnapshot, Snapshot};
 use gearman_driver_core::time::UnixSeconds;
@@ -47,6 +48,9 @@ pub enum DriverError {
     /// The driver ends as soon as its processes have finished their jobs, and starts none.
     #[error("shutting_down: the driver ends as soon as its processes have finished their jobs")]
     ShuttingDown,
+    /// The new worker code or configuration can't be had; says why. Everything is as it was. From [`DriverHandle::reload`].
+    #[error("reload_failed: {0}")]
+    ReloadFailed(String),
     /// The driver has ended.
     #[error("the driver has ended")]
     Ended,
@@ -117,6 +121,25 @@ impl DriverHandle {
     /// [`DriverError::Ended`].
     pub fn set_interval(&self, interval: Duration) -> Result<(), DriverError> {
         self.handle.set_interval_blocking(interval).map_err(|DriverGone| DriverError::Ended)
+    }
+
+    /// Loads worker code and configuration anew, as HUP and the console's `reload`, and returns when the new code has loaded;
+    /// the processes are then replaced step by step.
+    ///
+    /// # Errors
+    /// [`DriverError::ReloadFailed`] where the new code or configuration can't be had, and nothing has changed;
+    /// [`DriverError::ShuttingDown`]; [`DriverError::Ended`].
+    pub fn reload(&self) -> Result<(), DriverError> {
+        self.order(Order::Reload)
+    }
+
+    /// Sets the least important level that is logged, by name: `DEBUG`, `INFO`, ..
+    ///
+    /// # Errors
+    /// [`DriverError::InvalidValue`] for what is no level; [`DriverError::Ended`].
+    pub fn set_loglevel(&self, level: impl AsRef<str>) -> Result<(), DriverError> {
+        let level = level.as_ref().parse().map_err(|error: LevelError| DriverError::InvalidValue(error.to_string()))?;
+        self.handle.set_loglevel_blocking(level).map_err(|DriverGone| DriverError::Ended)
     }
 
     /// Asks the driver to shut down, as the console's `shutdown` and the first TERM: it stops starting, lets every
@@ -200,6 +223,15 @@ impl JobRef {
         self.driver.order(Order::SetProcesses { job: self.name.to_string(), min, max })
     }
 
+    /// Replaces its processes step by step, the new ones first, as the console's `restart`. Returns when the first new ones are
+    /// there.
+    ///
+    /// # Errors
+    /// [`DriverError::UnknownJob`]; [`DriverError::ShuttingDown`]; [`DriverError::Ended`].
+    pub fn restart(&self) -> Result<(), DriverError> {
+        self.driver.order(Order::Restart { job: self.name.to_string() })
+    }
+
     /// The PIDs of its processes, oldest first; those that finish their last job are among them.
     #[doc(alias = "get_processes")]
     #[doc(alias = "get_process")]
@@ -275,6 +307,7 @@ impl From<OrderError> for DriverError {
         match error {
             OrderError::UnknownJob(name) => Self::UnknownJob(name),
             OrderError::ShuttingDown => Self::ShuttingDown,
+            OrderError::ReloadFailed(why) => Self::ReloadFailed(why),
             error => {
                 let text = error.to_string();
                 Self::InvalidValue(text.strip_prefix("invalid_value: ").unwrap_or(&text).to_owned())
@@ -337,6 +370,7 @@ mod tests {
             OrderError::AtMax,
             OrderError::AtMin,
             OrderError::ShuttingDown,
+            OrderError::ReloadFailed("no model".to_owned()),
         ];
         for error in errors {
             assert_eq!(DriverError::from(error.clone()).to_string(), error.to_string());

@@ -55,11 +55,16 @@
 //! - [`Driver::start`]: a driver inside a program that goes on. [`DriverHandle`] and [`JobRef`]: the running driver, for
 //!   such a program, for [`Driver::unknown_job_callback`], and for a [`ConsoleCommand`].
 //!
+//! # Features
+//! - `cli` (on by default): [`Driver::from_args`], the command line with its subcommands, and errors in config files
+//!   drawn with the lines that they are about. Without it (`default-features = false`) the builder is as it is here, and
+//!   neither clap nor miette is built.
+//! - `embedded-server`: [`Driver::embedded_server`] works, a job server inside for trying things out.
+//!
 //! The guide, the host protocol and what keeps forking safe are in the repository's `docs/`.
 
-mod args;
-mod check;
-mod completions;
+#[cfg(feature = "cli")]
+mod cli;
 mod console_command;
 mod daemon;
 mod driver;
@@ -72,7 +77,7 @@ mod pidfile;
 pub mod prelude;
 mod report;
 mod roles;
-mod status;
+mod sources;
 
 pub use console_command::ConsoleCommand;
 pub use driver::{Driver, FunctionStatus};
@@ -89,13 +94,4 @@ pub use handle::{DriverError, DriverHandle, JobRef};
 #[doc(hidden)]
 pub mod __private {
     pub use gearman_driver_worker::api::private::*;
-}
-
-/// The examples of the guide and the README are compiled as doc tests. (Not in a package, which has neither file.)
-#[cfg(doctest)]
-mod pages {
-    #[doc = include_str!("../../../docs/guide.md")]
-    struct Guide;
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
 }

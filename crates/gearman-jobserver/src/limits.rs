@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of a packet's body. One that announces more closes its connection. Default: 64 MiB.
+    /// Bytes of a packet's body. One that announces more closes its connection. Default: 64 MiB, for a workload or a
+    /// result of that size, and 64 KiB, for the names before it.
     pub packet_bytes: usize,
     /// Connections at a time. One more is closed at once. Default: 4096.
     pub connections: usize,
@@ -12,13 +13,14 @@ pub struct Limits {
     /// (`QUEUE_ERROR`). Default: 1 GiB.
     pub queue_bytes: usize,
     /// Bytes that wait for one connection to read them. When there are more and another packet comes, the connection is
-    /// closed. Default: 64 MiB.
+    /// closed. Default: 128 MiB, so that one result of the largest size does not close the connection of a client that
+    /// is still reading it.
     pub output_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { packet_bytes: 64 << 20, connections: 4096, queue_bytes: 1 << 30, output_bytes: 64 << 20 }
+        Self { packet_bytes: (64 << 20) + (64 << 10), connections: 4096, queue_bytes: 1 << 30, output_bytes: 128 << 20 }
     }
 }
 

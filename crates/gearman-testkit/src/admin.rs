@@ -1,4 +1,4 @@
-//! A tiny client for gearmand's admin text: one command, one connection, everything under a deadline.
+//! A tiny client for the admin text of job servers: one command, one connection, everything under a deadline.
 //!
 //! Apart from `gearman-protocol` on purpose: that crate is tested with this one.
 
@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// One row of gearmand's `status`.
+/// One row of `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusLine {
     /// The function's name.
@@ -38,7 +38,7 @@ pub(crate) fn ask(port: u16, command: &str, timeout: Duration) -> io::Result<Vec
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    // CRLF: `create function` eats the last two bytes.
+    // CRLF: gearmand's `create function` eats the last two bytes.
     stream.write_all(format!("{command}\r\n").as_bytes())?;
     let closes_with_dot =
         matches!(command.split_whitespace().next(), Some("status" | "workers" | "show" | "prioritystatus"));
@@ -49,7 +49,7 @@ pub(crate) fn ask(port: u16, command: &str, timeout: Duration) -> io::Result<Vec
         if reader.read_until(b'\n', &mut raw)? == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!("gearmand closed the connection within its answer to {command:?}: {lines:?}"),
+                format!("the job server closed the connection within its answer to {command:?}: {lines:?}"),
             ));
         }
         let line = String::from_utf8_lossy(&raw).trim_end_matches(['\r', '\n']).to_owned();

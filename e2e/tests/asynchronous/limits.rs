@@ -10,10 +10,10 @@ use crate::{farm, function, run};
 
 #[test]
 fn a_jobs_own_max_idle_time_wins_over_the_drivers() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand.address()).args("--interval 0.1 --max-idle-time 0").start();
+    let server = Gearmand::start();
+    let farm = farm(&server.address()).args("--interval 0.1 --max-idle-time 0").start();
     for job in ["stays", "goes"] {
-        run(&gearmand.address(), job, "");
+        run(&server.address(), job, "");
     }
     let answered = Instant::now();
     let gone = |job: &str| {

@@ -1,4 +1,6 @@
-//! Asynchronous jobs on a real gearmand: many at once in one process, and nothing lost when it stops.
+//! Asynchronous jobs on real job servers: many at once in one process, and nothing lost when it stops.
+//!
+//! Tests that name no kind of job server have little to do with it, and run with gearmand.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod concurrency;

@@ -3,14 +3,21 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
 use crate::{farm, function, run, submit};
 
-#[test]
-fn two_job_servers_share_a_process_and_its_permits() {
-    let (one, two) = (Gearmand::start(), Gearmand::start());
+// Not on both, but with gearmand alone: where the other server is none, it is that one which the test is about.
+on_both_job_servers! {
+    two_job_servers_share_a_process_and_its_permits,
+    a_frozen_job_server_does_not_stop_the_other,
+    a_restarted_job_server_is_served_again,
+}
+
+fn two_job_servers_share_a_process_and_its_permits(kind: ServerKind) {
+    let (one, two) = (kind.start(), kind.start());
     let mut farm = farm(&format!("{},{}", one.address(), two.address())).start();
     run(&one.address(), "few", "0");
     run(&two.address(), "few", "0");
@@ -30,9 +37,8 @@ fn two_job_servers_share_a_process_and_its_permits() {
     assert!(farm.wait_exit().success());
 }
 
-#[test]
-fn a_frozen_job_server_does_not_stop_the_other() {
-    let (frozen, well) = (Gearmand::start(), Gearmand::start());
+fn a_frozen_job_server_does_not_stop_the_other(kind: ServerKind) {
+    let (frozen, well) = (kind.start(), kind.start());
     let mut farm = farm(&format!("{},{}", frozen.address(), well.address())).start();
     // With its jobs in hand.
     let held: Vec<_> = (0..3).map(|_| submit(&frozen.address(), "few", "3000")).collect();
@@ -52,24 +58,23 @@ fn a_frozen_job_server_does_not_stop_the_other() {
     assert!(farm.wait_exit().success());
 }
 
-#[test]
-fn a_restarted_job_server_is_served_again() {
-    let mut gearmand = Gearmand::start();
-    let farm = farm(&gearmand.address()).start();
-    run(&gearmand.address(), "sleep", "0");
-    let lost = submit(&gearmand.address(), "sleep", "2500");
-    farm.wait("it runs", || (gearmand.status_of(&function("sleep")).is_some_and(|row| row.running == 1)).then_some(()));
-    gearmand.stop();
+fn a_restarted_job_server_is_served_again(kind: ServerKind) {
+    let mut server = kind.start();
+    let farm = farm(&server.address()).start();
+    run(&server.address(), "sleep", "0");
+    let lost = submit(&server.address(), "sleep", "2500");
+    farm.wait("it runs", || (server.status_of(&function("sleep")).is_some_and(|row| row.running == 1)).then_some(()));
+    server.stop();
     assert!(lost.join().unwrap().is_err());
-    gearmand.start_again();
-    assert_eq!(run(&gearmand.address(), "sleep", "1"), "slept 1");
+    server.start_again();
+    assert_eq!(run(&server.address(), "sleep", "1"), "slept 1");
     let line = farm.wait_log("could not be sent to job server");
     assert!(line.contains("which will give the job to a worker again"), "{line}");
 }
 
 #[test]
 fn garbage_is_told_once_and_the_other_server_is_served() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     let mad = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = mad.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -80,15 +85,15 @@ fn garbage_is_told_once_and_the_other_server_is_served() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    let farm = farm(&format!("{address},{}", gearmand.address())).start();
-    assert_eq!(run(&gearmand.address(), "sleep", "5"), "slept 5");
+    let farm = farm(&format!("{address},{}", server.address())).start();
+    assert_eq!(run(&server.address(), "sleep", "5"), "slept 5");
     let job = format!("[{}]", function("sleep"));
     let told = |log: String| {
         log.lines().filter(|line| line.contains("sent what is no Gearman") && line.contains(&job)).count()
     };
     farm.wait("it is told", || (told(farm.log()) == 1).then_some(()));
     for _ in 0..20 {
-        run(&gearmand.address(), "sleep", "20");
+        run(&server.address(), "sleep", "20");
     }
     assert_eq!(told(farm.log()), 1, "{}", farm.log());
 }
@@ -96,7 +101,7 @@ fn garbage_is_told_once_and_the_other_server_is_served() {
 /// A job server that says that a job waits, and answers nothing.
 #[test]
 fn a_job_server_that_owes_an_answer_is_left_aside() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = mute.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -107,10 +112,10 @@ fn a_job_server_that_owes_an_answer_is_left_aside() {
             streams.push(stream);
         }
     });
-    let mut farm = farm(&format!("{address},{}", gearmand.address())).start();
+    let mut farm = farm(&format!("{address},{}", server.address())).start();
     let job = format!("[{}]", function("one"));
     // It is asked with the only permit.
-    let jobs: Vec<_> = (0..5).map(|_| submit(&gearmand.address(), "one", "10")).collect();
+    let jobs: Vec<_> = (0..5).map(|_| submit(&server.address(), "one", "10")).collect();
     for job in jobs {
         job.join().unwrap().unwrap();
     }

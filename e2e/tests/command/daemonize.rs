@@ -12,8 +12,8 @@ use crate::support::{Daemon, ECHO, client, farm, pid_in, program};
 
 #[test]
 fn the_caller_exits_when_the_driver_is_ready_and_term_ends_the_daemon() {
-    let gearmand = Gearmand::start();
-    let mut farm = farm(&gearmand).args("--daemonize --pidfile d.pid --interval 0").start_unwatched();
+    let server = Gearmand::start();
+    let mut farm = farm(&server).args("--daemonize --pidfile d.pid --interval 0").start_unwatched();
     let pidfile = farm.dir().join("d.pid");
     let caller = farm.pid();
     assert!(farm.wait_exit().success(), "{}", farm.state());
@@ -21,7 +21,7 @@ fn the_caller_exits_when_the_driver_is_ready_and_term_ends_the_daemon() {
     // At once: the caller has waited. The minimum is ordered, so the console shows it in a moment.
     let mut console = Console::connect(farm.console_port()).unwrap();
     assert_eq!(console.row(ECHO).min, 1);
-    assert_eq!(client(&gearmand).run(ECHO, b"hello").unwrap(), b"hello");
+    assert_eq!(client(&server).run(ECHO, b"hello").unwrap(), b"hello");
     assert_eq!((farm.stderr(), caller == daemon.pid), (String::new(), false));
 
     // In a session of its own, which it does not lead, away from the terminal, where it was started.
@@ -42,13 +42,13 @@ fn the_caller_exits_when_the_driver_is_ready_and_term_ends_the_daemon() {
 
 #[test]
 fn a_driver_that_cannot_start_is_told_on_the_callers_stderr() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     // The console's port is taken.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let mut failed = farm(&gearmand)
+    let mut failed = farm(&server)
         .bare()
-        .args(&format!("--daemonize --pidfile d.pid --logfile d.log --server {}", gearmand.address()))
+        .args(&format!("--daemonize --pidfile d.pid --logfile d.log --server {}", server.address()))
         .args(&format!("--console-port {port}"))
         .start_unwatched();
     assert_eq!(failed.wait_exit().code(), Some(1));
@@ -60,8 +60,8 @@ fn a_driver_that_cannot_start_is_told_on_the_callers_stderr() {
 
 #[test]
 fn worker_code_that_does_not_load_is_told_too() {
-    let gearmand = Gearmand::start();
-    let mut failed = farm(&gearmand).args("--daemonize --namespaces no::such").start_unwatched();
+    let server = Gearmand::start();
+    let mut failed = farm(&server).args("--daemonize --namespaces no::such").start_unwatched();
     assert_eq!(failed.wait_exit().code(), Some(1), "{}", failed.state());
     let stderr = failed.stderr();
     assert!(stderr.starts_with("farm: ") && stderr.contains("no::such"), "{stderr}");
@@ -86,10 +86,10 @@ fn what_cannot_be_is_refused_before_anything_is_forked() {
 
 #[test]
 fn int_to_the_waiting_caller_ends_the_daemon() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     // A pause before its constructor returns: the caller waits meanwhile.
     let gate = tempfile::tempdir().unwrap();
-    let mut farm = farm(&gearmand)
+    let mut farm = farm(&server)
         .args("--daemonize --pidfile d.pid --interval 0")
         .env("FARM_SLOW_START", gate.path().join("gate").display().to_string())
         .start_unwatched();

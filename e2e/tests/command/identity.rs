@@ -33,7 +33,7 @@ fn ids(pid: u32, what: &str) -> Vec<u32> {
 #[test]
 fn root_becomes_nobody_and_so_are_host_and_workers() {
     let Some(nobody) = nobody() else { return };
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     // The log's directory is the user's; that of the pidfile is not.
@@ -41,17 +41,17 @@ fn root_becomes_nobody_and_so_are_host_and_workers() {
     fs::create_dir(&logs).unwrap();
     fs::set_permissions(&logs, Permissions::from_mode(0o777)).unwrap();
     let (pidfile, port) = (dir.path().join("d.pid"), free_port());
-    let mut started = farm(&gearmand)
+    let mut started = farm(&server)
         .bare()
         .args(&format!("--daemonize --user nobody --pidfile {} --interval 0", pidfile.display()))
-        .args(&format!("--server {} --console-port {port}", gearmand.address()))
+        .args(&format!("--server {} --console-port {port}", server.address()))
         .args(&format!("--logfile {}", logs.join("d.log").display()))
         .env("XDG_RUNTIME_DIR", "")
         .start_unwatched();
     assert!(started.wait_exit().success(), "{}", started.stderr());
     let daemon = Daemon { pid: pid_in(&pidfile).unwrap() };
     // A host that could not open the scoreboard would not be ready, and a worker would not answer.
-    assert_eq!(client(&gearmand).run(ECHO, b"hello").unwrap(), b"hello");
+    assert_eq!(client(&server).run(ECHO, b"hello").unwrap(), b"hello");
     assert_ne!(Console::connect(port).unwrap().row(ECHO).last_run, "1970-01-01T00:00:00");
     let processes: Vec<u32> = descendants(daemon.pid).iter().map(|process| process.pid).chain([daemon.pid]).collect();
     assert!(processes.len() >= 3);
@@ -80,9 +80,9 @@ fn root_becomes_nobody_and_so_are_host_and_workers() {
 #[test]
 fn a_group_alone_is_changed_too() {
     let Some(nobody) = nobody() else { return };
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args(&format!("--group {} --interval 0", nobody.gid)).start();
-    assert_eq!(client(&gearmand).run(ECHO, b"hello").unwrap(), b"hello");
+    let server = Gearmand::start();
+    let farm = farm(&server).args(&format!("--group {} --interval 0", nobody.gid)).start();
+    assert_eq!(client(&server).run(ECHO, b"hello").unwrap(), b"hello");
     for pid in farm.processes().iter().map(|process| process.pid).chain([farm.pid()]) {
         assert_eq!(ids(pid, "Uid:"), [0; 4], "{pid}");
         assert_eq!(ids(pid, "Gid:"), [nobody.gid.as_raw(); 4], "{pid}");

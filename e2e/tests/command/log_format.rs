@@ -9,9 +9,9 @@ const SLEEP: &str = "farm::workers::Echo::sleep";
 
 #[test]
 fn every_line_is_an_object_with_the_fields_that_are_known() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0.1 --log_format json --name blue").start();
-    client(&gearmand).run(SLEEP, b"1").unwrap();
+    let server = Gearmand::start();
+    let farm = farm(&server).args("--interval 0.1 --log_format json --name blue").start();
+    client(&server).run(SLEEP, b"1").unwrap();
     let _ = farm.wait_log("a record of sleep");
     let _ = farm.wait_log("sleeping 1");
     // The last line may be half there.

@@ -18,8 +18,8 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn a_running_driver_is_shown() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0 --name blue-1").start();
+    let server = Gearmand::start();
+    let farm = farm(&server).args("--interval 0 --name blue-1").start();
     let port = farm.console_port();
     let pid = farm.wait("a process", || farm.console().pids(ECHO).first().copied());
     farm.wait("a process of the other job", || farm.console().pids(BOOM).first().copied());
@@ -36,7 +36,7 @@ fn a_running_driver_is_shown() {
     assert_eq!(driver["pid"], farm.pid());
     assert_eq!(driver["generation"], 1);
     assert_eq!(driver["console"], format!("127.0.0.1:{port}"));
-    assert_eq!(driver["servers"][0]["address"], gearmand.address());
+    assert_eq!(driver["servers"][0]["address"], server.address());
     let jobs = driver["jobs"].as_array().unwrap();
     let echo = jobs.iter().find(|job| job["name"] == ECHO).unwrap();
     assert_eq!((&echo["min_processes"], &echo["max_processes"]), (&1.into(), &5.into()));
@@ -69,4 +69,17 @@ fn completions_and_the_manual_page_are_written() {
         let output = run(&format!("completions {page}"));
         assert!(output.status.success() && text(&output.stdout).starts_with(start), "{page}: {output:?}");
     }
+}
+
+#[test]
+fn drivers_are_reloaded_by_the_command() {
+    let gearmand = Gearmand::start();
+    let farm = farm(&gearmand).args("--interval 0").start();
+    let output = run(&format!("reload --connect 127.0.0.1:{}", farm.console_port()));
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let _ = farm.wait_log("Reload: generation 2 has taken over");
+    let port = free_port();
+    let output = run(&format!("reload --connect 127.0.0.1:{port}"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no driver answers at"), "{output:?}");
 }

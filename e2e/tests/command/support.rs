@@ -5,23 +5,23 @@ use std::path::Path;
 
 use e2e::{Farm, FarmBuilder, descendants, is_alive};
 use gearman_protocol::{Client, ServerList};
-use gearman_testkit::Gearmand;
+use gearman_testkit::JobServer;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 pub(crate) const ECHO: &str = "farm::workers::Echo::echo";
 
 /// A driver of the usual farm, to be given more arguments.
-pub(crate) fn farm(gearmand: &Gearmand) -> FarmBuilder {
-    Farm::of(program(), gearmand.address())
+pub(crate) fn farm(server: &JobServer) -> FarmBuilder {
+    Farm::of(program(), server.address())
 }
 
 pub(crate) fn program() -> &'static str {
     env!("CARGO_BIN_EXE_farm")
 }
 
-pub(crate) fn client(gearmand: &Gearmand) -> Client {
-    Client::new(ServerList::parse(&gearmand.address()).unwrap()).timeout(e2e::PATIENCE)
+pub(crate) fn client(server: &JobServer) -> Client {
+    Client::new(ServerList::parse(&server.address()).unwrap()).timeout(e2e::PATIENCE)
 }
 
 /// The PID in a pidfile, once there is one.

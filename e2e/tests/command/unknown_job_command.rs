@@ -1,21 +1,25 @@
 //! `--unknown_job_command`.
 
-use e2e::descendants;
+use e2e::{ServerKind, descendants, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
 use crate::support::{ECHO, client, farm};
 
-#[test]
-fn it_runs_for_functions_that_no_job_has_and_its_output_is_logged() {
-    let gearmand = Gearmand::start();
+// Not on both, but with gearmand alone: how the command runs is the driver's matter.
+on_both_job_servers! {
+    it_runs_for_functions_that_no_job_has_and_its_output_is_logged,
+}
+
+fn it_runs_for_functions_that_no_job_has_and_its_output_is_logged(kind: ServerKind) {
+    let server = kind.start();
     let script = "echo \"waits: $GEARMAN_FUNCTION $GEARMAN_QUEUE, as arguments $*\"; exit 4";
-    let mut farm = farm(&gearmand)
+    let mut farm = farm(&server)
         .args("--interval 0.1 --unknown-job-command")
         .arg(format!("sh -c '{script}' notify first"))
         .start();
-    client(&gearmand).submit_background("nobody::has_this", b"").unwrap();
-    client(&gearmand).run(ECHO, b"").unwrap();
+    client(&server).submit_background("nobody::has_this", b"").unwrap();
+    client(&server).run(ECHO, b"").unwrap();
     let line = farm.wait_log("STDOUT: waits: nobody::has_this 1, as arguments first nobody::has_this 1 0 0 0");
     assert!(line.contains("[unknown_job_command] "), "{line}");
     let _ = farm.wait_log("[unknown_job_command] Exited with status 4 (function nobody::has_this)");
@@ -28,15 +32,14 @@ fn it_runs_for_functions_that_no_job_has_and_its_output_is_logged() {
 
 #[test]
 fn one_that_still_runs_is_not_started_twice_and_ends_with_the_driver() {
-    let gearmand = Gearmand::start();
-    let mut farm =
-        farm(&gearmand).args("--interval 0.05 --unknown-job-command").arg("sh -c 'sleep 600' notify").start();
-    client(&gearmand).submit_background("nobody::has_this", b"").unwrap();
+    let server = Gearmand::start();
+    let mut farm = farm(&server).args("--interval 0.05 --unknown-job-command").arg("sh -c 'sleep 600' notify").start();
+    client(&server).submit_background("nobody::has_this", b"").unwrap();
     let line = farm.wait_log("[unknown_job_command] Command started for function nobody::has_this");
     let pid: u32 = line.split_once('(').unwrap().1.split_once(')').unwrap().0.parse().unwrap();
     assert!(descendants(farm.pid()).iter().any(|process| process.pid == pid));
     // Some looks later it is still the only one.
-    client(&gearmand).submit_background("nobody::has_that", b"").unwrap();
+    client(&server).submit_background("nobody::has_that", b"").unwrap();
     let _ = farm.wait_log("[unknown_job_command] Command started for function nobody::has_that");
     assert_eq!(farm.log().matches("Command started for function nobody::has_this").count(), 1);
     farm.signal(Signal::SIGTERM);

@@ -1,13 +1,21 @@
 //! A program's own console command, which does all that a handle can do.
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_testkit::Gearmand;
 
 use crate::{ECHO, FAIL, GROUP, SLEEP, client, farm, live};
 
+// Not on both, but with gearmand alone: commands that touch no job.
+on_both_job_servers! {
+    a_process_that_is_removed_finishes_its_job_and_an_idle_one_goes_first,
+    last_run_and_last_error_are_told,
+    times_may_change_at_run_time,
+}
+
 #[test]
 fn it_shows_in_help_and_its_failures_are_answers() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).start();
+    let server = Gearmand::start();
+    let farm = farm(&server).start();
     let mut console = farm.console();
     let help = console.ask("help");
     assert!(help.last().unwrap().starts_with("live WHAT .. "), "{help:?}");
@@ -21,8 +29,8 @@ fn it_shows_in_help_and_its_failures_are_answers() {
 
 #[test]
 fn the_handle_knows_jobs_namespaces_and_workers() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 7 --max-idle-time 90").start();
+    let server = Gearmand::start();
+    let farm = farm(&server).args("--interval 7 --max-idle-time 90").start();
     assert_eq!(live(&farm, "jobs"), [GROUP, ECHO, FAIL, SLEEP, "reverse"]);
     assert_eq!(live(&farm, "namespaces"), ["embed_farm::workers"]);
     assert_eq!(live(&farm, "workers"), ["embed_farm::workers::Grouped", "embed_farm::workers::Plain"]);
@@ -35,8 +43,8 @@ fn the_handle_knows_jobs_namespaces_and_workers() {
 
 #[test]
 fn bounds_hold_when_the_setter_returns() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let server = Gearmand::start();
+    let farm = farm(&server).args("--interval 0").start();
     assert_eq!(live(&farm, &format!("bounds {SLEEP}")), ["0 4"]);
     assert!(live(&farm, &format!("min {SLEEP} 2")).is_empty());
     assert_eq!(live(&farm, &format!("count {SLEEP}")), ["2"]);
@@ -58,8 +66,8 @@ fn bounds_hold_when_the_setter_returns() {
 
 #[test]
 fn processes_are_added_and_removed_within_the_bounds() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+    let server = Gearmand::start();
+    let farm = farm(&server).args("--interval 0").start();
     for count in 1..=3 {
         assert!(live(&farm, "add reverse").is_empty());
         assert_eq!(live(&farm, "count reverse"), [count.to_string()]);
@@ -73,15 +81,14 @@ fn processes_are_added_and_removed_within_the_bounds() {
     assert_eq!(live(&farm, &format!("remove {ECHO}")), ["ERR invalid_value: min_processes is reached"]);
 }
 
-#[test]
-fn a_process_that_is_removed_finishes_its_job_and_an_idle_one_goes_first() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0").start();
+fn a_process_that_is_removed_finishes_its_job_and_an_idle_one_goes_first(kind: ServerKind) {
+    let server = kind.start();
+    let farm = farm(&server).args("--interval 0").start();
     assert!(live(&farm, &format!("add {SLEEP}")).is_empty());
     let busy = live(&farm, &format!("pids {SLEEP}"));
-    let mut client = client(&gearmand);
+    let mut client = client(&server);
     let job = std::thread::spawn(move || client.run(SLEEP, b"1500"));
-    farm.wait("the job runs", || gearmand.status_of(SLEEP).filter(|row| row.running == 1).map(|_| ()));
+    farm.wait("the job runs", || server.status_of(SLEEP).filter(|row| row.running == 1).map(|_| ()));
     assert!(live(&farm, &format!("add {SLEEP}")).is_empty());
     assert!(live(&farm, &format!("remove {SLEEP}")).is_empty());
     farm.wait("the idle one has ended", || (live(&farm, &format!("pids {SLEEP}")) == busy).then_some(()));
@@ -89,22 +96,20 @@ fn a_process_that_is_removed_finishes_its_job_and_an_idle_one_goes_first() {
     assert_eq!(job.join().unwrap().unwrap(), b"1500");
 }
 
-#[test]
-fn last_run_and_last_error_are_told() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0.1").start();
+fn last_run_and_last_error_are_told(kind: ServerKind) {
+    let server = kind.start();
+    let farm = farm(&server).args("--interval 0.1").start();
     assert_eq!(live(&farm, &format!("last {FAIL}")), ["(false, false, None)"]);
-    assert!(client(&gearmand).run(FAIL, b"").is_err());
+    assert!(client(&server).run(FAIL, b"").is_err());
     assert_eq!(live(&farm, &format!("last {FAIL}")), [r#"(true, true, Some("failed\non purpose"))"#]);
-    assert_eq!(client(&gearmand).run("reverse", b"abc").unwrap(), b"cba");
+    assert_eq!(client(&server).run("reverse", b"abc").unwrap(), b"cba");
     assert_eq!(live(&farm, "last reverse"), ["(true, false, None)"]);
 }
 
-#[test]
-fn times_may_change_at_run_time() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).args("--interval 0 --max-idle-time 600").start();
-    client(&gearmand).submit_background("reverse", b"x").unwrap();
+fn times_may_change_at_run_time(kind: ServerKind) {
+    let server = kind.start();
+    let farm = farm(&server).args("--interval 0 --max-idle-time 600").start();
+    client(&server).submit_background("reverse", b"x").unwrap();
     // Nobody looks at the queues, until the interval is set.
     assert_eq!(live(&farm, "count reverse"), ["0"]);
     assert!(live(&farm, "interval 100").is_empty());
@@ -117,9 +122,9 @@ fn times_may_change_at_run_time() {
 
 #[test]
 fn a_name_that_is_taken_is_an_error_at_the_start() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     for embed in [false, true] {
-        let mut farm = farm(&gearmand).env("EMBED_FARM_TAKEN", "1");
+        let mut farm = farm(&server).env("EMBED_FARM_TAKEN", "1");
         if embed {
             farm = farm.env("EMBED_FARM", "start");
         }
@@ -132,8 +137,8 @@ fn a_name_that_is_taken_is_an_error_at_the_start() {
 
 #[test]
 fn a_command_may_wait_for_children_of_its_own() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).start();
+    let server = Gearmand::start();
+    let farm = farm(&server).start();
     for _ in 0..10 {
         assert_eq!(live(&farm, "child exit_7"), ["Some(7)"]);
     }

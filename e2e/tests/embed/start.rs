@@ -1,14 +1,20 @@
 //! `Driver::start`: the driver inside a program that goes on.
 
-use e2e::{Farm, FarmBuilder, descendants, is_alive};
-use gearman_testkit::Gearmand;
+use e2e::{Farm, FarmBuilder, ServerKind, descendants, is_alive, on_both_job_servers};
+use gearman_testkit::{Gearmand, JobServer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::{ECHO, FAIL, GROUP, SLEEP, client, farm, live};
 
-fn embedded(gearmand: &Gearmand) -> FarmBuilder {
-    farm(gearmand).env("EMBED_FARM", "start")
+// Not on both, but with gearmand alone: signals, children and errors of the program.
+on_both_job_servers! {
+    it_returns_with_the_jobs_there_and_the_program_goes_on_after_the_end,
+    the_programs_children_are_its_own_also_when_the_host_dies,
+}
+
+fn embedded(server: &JobServer) -> FarmBuilder {
+    farm(server).env("EMBED_FARM", "start")
 }
 
 fn stdout(farm: &Farm) -> String {
@@ -19,13 +25,12 @@ fn send(pid: u32, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
 }
 
-#[test]
-fn it_returns_with_the_jobs_there_and_the_program_goes_on_after_the_end() {
-    let gearmand = Gearmand::start();
-    let mut farm = embedded(&gearmand).start();
+fn it_returns_with_the_jobs_there_and_the_program_goes_on_after_the_end(kind: ServerKind) {
+    let server = kind.start();
+    let mut farm = embedded(&server).start();
     let jobs = [GROUP, ECHO, FAIL, SLEEP, "reverse"].join(" ");
     farm.wait("start() has returned", || stdout(&farm).contains(&format!("started: {jobs}")).then_some(()));
-    assert_eq!(client(&gearmand).run(ECHO, b"hello").unwrap(), b"hello");
+    assert_eq!(client(&server).run(ECHO, b"hello").unwrap(), b"hello");
     assert_eq!(farm.console().ask("shutdown"), ["OK"]);
     assert_eq!(farm.wait_exit().code(), Some(42), "{}", farm.state());
     let said = stdout(&farm);
@@ -36,8 +41,8 @@ fn it_returns_with_the_jobs_there_and_the_program_goes_on_after_the_end() {
 
 #[test]
 fn signals_stay_the_programs() {
-    let gearmand = Gearmand::start();
-    let farm = embedded(&gearmand).start();
+    let server = Gearmand::start();
+    let farm = embedded(&server).start();
     let caught = live(&farm, "signals");
     let caught = u64::from_str_radix(&caught[0], 16).unwrap();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGCHLD] {
@@ -45,10 +50,9 @@ fn signals_stay_the_programs() {
     }
 }
 
-#[test]
-fn the_programs_children_are_its_own_also_when_the_host_dies() {
-    let gearmand = Gearmand::start();
-    let farm = embedded(&gearmand).start();
+fn the_programs_children_are_its_own_also_when_the_host_dies(kind: ServerKind) {
+    let server = kind.start();
+    let farm = embedded(&server).start();
     for _ in 0..10 {
         assert_eq!(live(&farm, "child exit_7"), ["Some(7)"]);
     }
@@ -62,7 +66,7 @@ fn the_programs_children_are_its_own_also_when_the_host_dies() {
     assert!(!farm.processes().iter().any(|process| process.pid == host), "{}", farm.state());
     // The worker goes on, adopted; when it ends, it is reaped and replaced.
     assert_eq!(farm.console().pids(ECHO), [worker]);
-    assert_eq!(client(&gearmand).run(ECHO, b"still").unwrap(), b"still");
+    assert_eq!(client(&server).run(ECHO, b"still").unwrap(), b"still");
     send(worker, Signal::SIGKILL);
     farm.wait("the worker is replaced", || farm.console().pids(ECHO).iter().any(|pid| *pid != worker).then_some(()));
     farm.wait("the worker is reaped", || (!farm.processes().iter().any(|process| process.pid == worker)).then_some(()));
@@ -72,8 +76,8 @@ fn the_programs_children_are_its_own_also_when_the_host_dies() {
 
 #[test]
 fn a_program_that_dies_leaves_no_process() {
-    let gearmand = Gearmand::start();
-    let mut farm = embedded(&gearmand).start();
+    let server = Gearmand::start();
+    let mut farm = embedded(&server).start();
     let below = farm.processes();
     farm.signal(Signal::SIGTERM);
     let status = farm.wait_exit();
@@ -83,7 +87,7 @@ fn a_program_that_dies_leaves_no_process() {
 
 #[test]
 fn what_keeps_it_from_starting_is_an_error() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     let cases = [
         ("--namespaces nowhere", "nowhere"),
         ("--interval x", "interval"),
@@ -92,7 +96,7 @@ fn what_keeps_it_from_starting_is_an_error() {
         ("check", "only `run` can be started inside a program"),
     ];
     for (arguments, expected) in cases {
-        let mut farm = embedded(&gearmand).args(arguments).bare().arg("--console-port").arg("0").start_unwatched();
+        let mut farm = embedded(&server).args(arguments).bare().arg("--console-port").arg("0").start_unwatched();
         assert_eq!(farm.wait_exit().code(), Some(43), "{arguments}: {}", farm.state());
         let said = farm.stderr();
         assert!(said.contains("not started: ") && said.contains(expected), "{arguments}: {said}");
@@ -101,9 +105,9 @@ fn what_keeps_it_from_starting_is_an_error() {
 
 #[test]
 fn the_command_for_unknown_jobs_is_reaped() {
-    let gearmand = Gearmand::start();
-    let farm = embedded(&gearmand).args("--interval 0.1").arg("--unknown-job-command").arg("true").start();
-    client(&gearmand).submit_background("unknown::to_all", b"").unwrap();
+    let server = Gearmand::start();
+    let farm = embedded(&server).args("--interval 0.1").arg("--unknown-job-command").arg("true").start();
+    client(&server).submit_background("unknown::to_all", b"").unwrap();
     // It is run again at a later look: so it is known to have ended.
     farm.wait("it has run twice", || {
         (farm.log().matches("Command started for function unknown::to_all").count() >= 2).then_some(())

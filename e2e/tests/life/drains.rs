@@ -4,17 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use gearman_testkit::Gearmand;
+use e2e::{ServerKind, on_both_job_servers};
 
 use crate::support::{Notes, client, farm, job, run_all, scale, wait_gone};
 
-#[test]
-fn a_busy_process_above_max_finishes_its_job_and_goes() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "--interval 0.2").start();
-    let pids = scale(&farm, &gearmand, "gate", 3);
+on_both_job_servers! {
+    a_busy_process_above_max_finishes_its_job_and_goes,
+    jobs_that_come_and_go_while_the_observer_starts_and_stops_processes_are_each_done_once,
+    results_of_300_kb_are_not_lost_when_processes_are_stopped_all_the_time,
+}
+
+fn a_busy_process_above_max_finishes_its_job_and_goes(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "--interval 0.2").start();
+    let pids = scale(&farm, &server, "gate", 3);
     let ids: Vec<String> = (0..3).map(|n| format!("job{n}")).collect();
-    let jobs = run_all(&gearmand.address(), "gate", &ids);
+    let jobs = run_all(&server.address(), "gate", &ids);
     notes.wait_begun(&farm, 3);
     assert_eq!(farm.console().ask(&format!("set_processes {} 0 1", job("gate"))), ["OK"]);
     // Two are asked; being busy, they are still there at several looks of the observer.
@@ -33,11 +38,10 @@ fn a_busy_process_above_max_finishes_its_job_and_goes() {
     assert_eq!(notes.counts(), ids.iter().map(|id| (id.clone(), 1)).collect());
 }
 
-#[test]
-fn jobs_that_come_and_go_while_the_observer_starts_and_stops_processes_are_each_done_once() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "--interval 0.1").start();
-    let address = gearmand.address();
+fn jobs_that_come_and_go_while_the_observer_starts_and_stops_processes_are_each_done_once(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "--interval 0.1").start();
+    let address = server.address();
     let clients: Vec<_> = (0..4)
         .map(|c| {
             let address = address.clone();
@@ -62,12 +66,11 @@ fn jobs_that_come_and_go_while_the_observer_starts_and_stops_processes_are_each_
     farm.wait("none is left", || (farm.console().row(&job("note")).processes == 0).then_some(()));
 }
 
-#[test]
-fn results_of_300_kb_are_not_lost_when_processes_are_stopped_all_the_time() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    let pids = scale(&farm, &gearmand, "big", 4);
-    let address = gearmand.address();
+fn results_of_300_kb_are_not_lost_when_processes_are_stopped_all_the_time(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
+    let pids = scale(&farm, &server, "big", 4);
+    let address = server.address();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         // Twice as many as processes: job servers then have a wake-up to send while an answer is on its way.

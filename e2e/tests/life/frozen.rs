@@ -3,11 +3,16 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::Farm;
-use gearman_testkit::Gearmand;
+use e2e::{Farm, ServerKind, on_both_job_servers};
 use nix::sys::signal::Signal;
 
 use crate::support::{Notes, client, cpu, everybody, farm, job, median, run, run_all, scale, timed, wait_gone};
+
+on_both_job_servers! {
+    the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost,
+    results_of_300_kb_that_are_sent_meanwhile_arrive_after_the_thaw,
+    term_ends_the_driver_though_its_only_server_is_frozen,
+}
 
 const FROZEN: Duration = Duration::from_secs(4);
 
@@ -20,9 +25,8 @@ fn console_answers_at_once(farm: &Farm) {
     assert!(times.iter().min().unwrap() < &Duration::from_millis(50), "{times:?}");
 }
 
-#[test]
-fn the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost() {
-    let (frozen, other, notes) = (Gearmand::start(), Gearmand::start(), Notes::new());
+fn the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost(kind: ServerKind) {
+    let (frozen, other, notes) = (kind.start(), kind.start(), Notes::new());
     let farm = farm(&format!("{},{}", frozen.address(), other.address()), &notes, "--interval 0.2").start();
     for (method, count) in [("echo", 2), ("gate", 1), ("note", 2)] {
         scale(&farm, &other, method, count);
@@ -81,9 +85,8 @@ fn the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost() {
     assert!(counts.values().all(|count| *count == 1), "{counts:?}");
 }
 
-#[test]
-fn results_of_300_kb_that_are_sent_meanwhile_arrive_after_the_thaw() {
-    let (frozen, notes) = (Gearmand::start(), Notes::new());
+fn results_of_300_kb_that_are_sent_meanwhile_arrive_after_the_thaw(kind: ServerKind) {
+    let (frozen, notes) = (kind.start(), Notes::new());
     let farm = farm(&frozen.address(), &notes, "").start();
     scale(&farm, &frozen, "chatter", 1);
     scale(&farm, &frozen, "big", 3);
@@ -100,9 +103,8 @@ fn results_of_300_kb_that_are_sent_meanwhile_arrive_after_the_thaw() {
     assert!(notes.counts().values().all(|count| *count == 1), "{:?}", notes.counts());
 }
 
-#[test]
-fn term_ends_the_driver_though_its_only_server_is_frozen() {
-    let (frozen, notes) = (Gearmand::start(), Notes::new());
+fn term_ends_the_driver_though_its_only_server_is_frozen(kind: ServerKind) {
+    let (frozen, notes) = (kind.start(), Notes::new());
     let mut farm = farm(&frozen.address(), &notes, "--interval 0.2").start();
     scale(&farm, &frozen, "gate", 1);
     let held = run(&frozen.address(), "gate", "held");

@@ -3,11 +3,17 @@
 use std::thread;
 use std::time::Duration;
 
-use e2e::Farm;
+use e2e::{Farm, ServerKind, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
 use crate::support::{Notes, assert_no_zombies, client, farm, job, registered, run, run_all, scale, signal, wait_gone};
+
+// Not on both, but with gearmand alone: starting many processes is the host's matter.
+on_both_job_servers! {
+    workers_go_on_are_adopted_and_obey,
+    a_shutdown_waits_for_the_jobs_of_adopted_workers,
+}
 
 fn parent(farm: &Farm, pid: u32) -> u32 {
     farm.processes()
@@ -26,13 +32,12 @@ fn new_host(farm: &Farm, old: u32) -> u32 {
     .pid
 }
 
-#[test]
-fn workers_go_on_are_adopted_and_obey() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut farm = farm(&gearmand.address(), &notes, "").start();
-    let mut pids = scale(&farm, &gearmand, "gate", 3);
+fn workers_go_on_are_adopted_and_obey(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").start();
+    let mut pids = scale(&farm, &server, "gate", 3);
     let ids = ["a", "b", "c"].map(str::to_owned);
-    let jobs = run_all(&gearmand.address(), "gate", &ids);
+    let jobs = run_all(&server.address(), "gate", &ids);
     notes.wait_begun(&farm, 3);
     let host = farm.host();
     assert!(pids.iter().all(|pid| parent(&farm, *pid) == host));
@@ -53,7 +58,7 @@ fn workers_go_on_are_adopted_and_obey() {
     assert_eq!(farm.console().ask(&format!("kill {}", pids[0])), ["OK"]);
     wait_gone(&pids[..1]);
     let _ = farm.wait_log(&format!("({}) [{}] Exited with status 0", pids[0], job("gate")));
-    farm.wait("three again", || (registered(&gearmand, "gate").len() == 3).then_some(()));
+    farm.wait("three again", || (registered(&server, "gate").len() == 3).then_some(()));
     let now = farm.wait("their PIDs", || Some(farm.console().pids(&job("gate"))).filter(|now| now.len() == 3));
     let new: Vec<u32> = now.iter().copied().filter(|pid| !pids.contains(pid)).collect();
     assert_eq!(new.len(), 1, "{now:?} after {pids:?}");
@@ -63,12 +68,12 @@ fn workers_go_on_are_adopted_and_obey() {
     signal(pids[1], Signal::SIGKILL);
     let _ = farm.wait_log(&format!("({}) [{}] Exited with status", pids[1], job("gate")));
     farm.wait("three again", || {
-        let now = registered(&gearmand, "gate");
+        let now = registered(&server, "gate");
         (now.len() == 3 && !now.contains(&pids[1])).then_some(())
     });
     assert_no_zombies(&farm);
     notes.open("d");
-    assert_eq!(client(&gearmand.address()).run(&job("gate"), "d").unwrap(), b"d");
+    assert_eq!(client(&server.address()).run(&job("gate"), "d").unwrap(), b"d");
 
     // TERM drains adopted ones and others alike.
     pids.extend([host, next]);
@@ -77,12 +82,11 @@ fn workers_go_on_are_adopted_and_obey() {
     wait_gone(&pids);
 }
 
-#[test]
-fn a_shutdown_waits_for_the_jobs_of_adopted_workers() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "gate", 1);
-    let answer = run(&gearmand.address(), "gate", "a");
+fn a_shutdown_waits_for_the_jobs_of_adopted_workers(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "gate", 1);
+    let answer = run(&server.address(), "gate", "a");
     let worker = notes.wait_begun(&farm, 1)[0].1;
     let host = farm.host();
     signal(host, Signal::SIGKILL);
@@ -97,12 +101,12 @@ fn a_shutdown_waits_for_the_jobs_of_adopted_workers() {
 
 #[test]
 fn killed_while_it_starts_many_the_driver_settles_at_the_wanted_number() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
     for (round, delay) in [0, 4, 9].into_iter().enumerate() {
         let host = farm.host();
         assert_eq!(farm.console().ask(&format!("set_processes {} 0 0", job("note"))), ["OK"]);
-        farm.wait("none", || registered(&gearmand, "note").is_empty().then_some(()));
+        farm.wait("none", || registered(&server, "note").is_empty().then_some(()));
         assert_eq!(farm.console().ask(&format!("set_processes {} 0 40", job("note"))), ["OK"]);
         assert_eq!(farm.console().ask(&format!("set_min_processes {} 30", job("note"))), ["OK"]);
         thread::sleep(Duration::from_millis(delay));
@@ -112,7 +116,7 @@ fn killed_while_it_starts_many_the_driver_settles_at_the_wanted_number() {
             let mut shown = farm.console().pids(&job("note"));
             // In the order in which they were asked for, which is not that of PIDs where these begin again.
             shown.sort_unstable();
-            let mut registered = registered(&gearmand, "note");
+            let mut registered = registered(&server, "note");
             registered.sort_unstable();
             // Supervisor's children and the host's: the note processes, echo, and the host itself.
             let below = farm.processes().len();

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_testkit::Gearmand;
 
 use crate::support::{Notes, client, farm, job, registered, run, scale};
+
+// Not on both, but with gearmand alone: what is inherited is the driver's matter.
+on_both_job_servers! {
+    names_and_groups_tell_processes_apart,
+}
 
 /// What a process's descriptors are, by number; numbers of pipes and sockets left out.
 fn descriptors(pid: u32) -> BTreeMap<u32, String> {
@@ -34,10 +40,10 @@ fn inherited() -> Vec<String> {
 
 #[test]
 fn each_process_has_its_own_few_descriptors() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
     let _console = farm.console();
-    let pids = scale(&farm, &gearmand, "note", 20);
+    let pids = scale(&farm, &server, "note", 20);
     let mut fifos = Vec::new();
     let mut sets = Vec::new();
     for pid in pids {
@@ -106,31 +112,30 @@ fn assert_clean(report: &str) {
 
 #[test]
 fn a_jobs_child_gets_three_descriptors_no_signal_mask_and_no_role() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "seen_by_child", 1);
-    let seen = client(&gearmand.address()).run(&job("seen_by_child"), "").unwrap();
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "seen_by_child", 1);
+    let seen = client(&server.address()).run(&job("seen_by_child"), "").unwrap();
     assert_clean(&String::from_utf8(seen).unwrap());
 }
 
 #[test]
 fn a_process_that_becomes_another_program_takes_nothing_along() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "seen_after_exec", 1);
-    let first = run(&gearmand.address(), "seen_after_exec", "");
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "seen_after_exec", 1);
+    let first = run(&server.address(), "seen_after_exec", "");
     let seen = farm.wait("the report", || fs::read_to_string(notes.path().join("seen")).ok());
     assert_clean(&seen);
     drop(first);
 }
 
-#[test]
-fn names_and_groups_tell_processes_apart() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    let pids = scale(&farm, &gearmand, "note", 3);
+fn names_and_groups_tell_processes_apart(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
+    let pids = scale(&farm, &server, "note", 3);
     let host_name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    for row in gearmand.workers().iter().filter(|row| row.ends_with(&job("note"))) {
+    for row in server.workers().iter().filter(|row| row.ends_with(&job("note"))) {
         let id = row.split(' ').nth(2).unwrap();
         let parts: Vec<&str> = id.split('/').collect();
         assert_eq!(parts.len(), 5, "{row}");
@@ -138,7 +143,7 @@ fn names_and_groups_tell_processes_apart() {
         assert!(host_name.trim().starts_with(parts[1]) || parts[1].len() <= 32, "{row}");
         assert!(pids.contains(&parts[3].parse().unwrap()), "{row}");
     }
-    assert_eq!(registered(&gearmand, "note").len(), 3);
+    assert_eq!(registered(&server, "note").len(), 3);
 
     let processes = farm.processes();
     let title = |pid: u32| processes.iter().find(|process| process.pid == pid).unwrap().title.clone();

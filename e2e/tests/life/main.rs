@@ -1,4 +1,6 @@
 //! The life of a driver's processes, and what happens when one of them, or a job server, fails.
+//!
+//! Tests that name no kind of job server have little to do with it, and run with gearmand.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod drains;
@@ -7,6 +9,7 @@ mod garbage;
 mod host;
 mod inheritance;
 mod poison;
+mod reload;
 mod runtime_dir;
 mod servers;
 mod shutdown;

@@ -3,16 +3,22 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gearman_testkit::{Gearmand, eventually};
+use e2e::{ServerKind, on_both_job_servers};
+use gearman_testkit::eventually;
 
 use crate::support::{Notes, PATIENCE, client, cpu, everybody, farm, job, median, registered, scale};
 
-#[test]
-fn while_one_of_two_is_away_the_other_is_served_and_soon_after_its_return_it_is_too() {
-    let (mut first, second, notes) = (Gearmand::start(), Gearmand::start(), Notes::new());
+on_both_job_servers! {
+    while_one_of_two_is_away_the_other_is_served_and_soon_after_its_return_it_is_too,
+    away_at_the_start_the_driver_starts_answers_waits_and_registers,
+    one_that_stays_away_does_not_hold_up_the_end,
+}
+
+fn while_one_of_two_is_away_the_other_is_served_and_soon_after_its_return_it_is_too(kind: ServerKind) {
+    let (mut first, second, notes) = (kind.start(), kind.start(), Notes::new());
     let farm = farm(&format!("{},{}", first.address(), second.address()), &notes, "--interval 0.2").start();
     scale(&farm, &second, "echo", 3);
-    let [mut at_first, mut at_second] = [&first, &second].map(|gearmand| client(&gearmand.address()));
+    let [mut at_first, mut at_second] = [&first, &second].map(|server| client(&server.address()));
     let echo = job("echo");
     assert_eq!(at_first.run(&echo, "1").unwrap(), b"1");
     assert_eq!(at_second.run(&echo, "2").unwrap(), b"2");
@@ -58,40 +64,38 @@ fn while_one_of_two_is_away_the_other_is_served_and_soon_after_its_return_it_is_
     assert!(away <= 6, "three workers, two outages, told once each: {log}");
 }
 
-#[test]
-fn away_at_the_start_the_driver_starts_answers_waits_and_registers() {
-    let (mut gearmand, notes) = (Gearmand::start(), Notes::new());
-    gearmand.stop();
-    let farm = farm(&gearmand.address(), &notes, "--interval 0.2").start();
+fn away_at_the_start_the_driver_starts_answers_waits_and_registers(kind: ServerKind) {
+    let (mut server, notes) = (kind.start(), Notes::new());
+    server.stop();
+    let farm = farm(&server.address(), &notes, "--interval 0.2").start();
     farm.wait("the console shows its process", || {
         let row = farm.console().row(&job("echo"));
         ((row.min, row.processes) == (1, 1)).then_some(())
     });
-    let _ = farm.wait_log(&format!("job server {} can't be observed", gearmand.address()));
-    let _ = farm.wait_log(&format!("job server {} is away", gearmand.address()));
+    let _ = farm.wait_log(&format!("job server {} can't be observed", server.address()));
+    let _ = farm.wait_log(&format!("job server {} is away", server.address()));
     let all = everybody(&farm);
     let (before, start) = (cpu(&all), Instant::now());
     thread::sleep(Duration::from_millis(1500));
     let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
     assert!(used < wall / 10, "{used:?} of CPU in {wall:?}");
-    gearmand.start_again();
+    server.start_again();
     let back = Instant::now();
-    eventually("the process registers", PATIENCE, || (!registered(&gearmand, "echo").is_empty()).then_some(()));
+    eventually("the process registers", PATIENCE, || (!registered(&server, "echo").is_empty()).then_some(()));
     println!("registered {:?} after the server came", back.elapsed());
     assert!(back.elapsed() < Duration::from_millis(2500), "{:?}", back.elapsed());
-    assert_eq!(client(&gearmand.address()).run(&job("echo"), "hello").unwrap(), b"hello");
+    assert_eq!(client(&server.address()).run(&job("echo"), "hello").unwrap(), b"hello");
     let log = farm.log();
     assert_eq!(log.matches("can't be observed").count(), 1, "told once: {log}");
     assert_eq!(log.matches("is away").count(), 1, "told once: {log}");
 }
 
-#[test]
-fn one_that_stays_away_does_not_hold_up_the_end() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut away = Gearmand::start();
+fn one_that_stays_away_does_not_hold_up_the_end(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let mut away = kind.start();
     away.stop();
-    let mut farm = farm(&format!("{},{}", away.address(), gearmand.address()), &notes, "--interval 0.2").start();
-    scale(&farm, &gearmand, "echo", 2);
+    let mut farm = farm(&format!("{},{}", away.address(), server.address()), &notes, "--interval 0.2").start();
+    scale(&farm, &server, "echo", 2);
     farm.signal(nix::sys::signal::Signal::SIGTERM);
     let start = Instant::now();
     assert!(farm.wait_exit().success());

@@ -2,15 +2,22 @@
 
 use std::fs;
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
 use crate::support::{Notes, client, farm, job, registered, run, scale, signal, wait_gone};
 
+// Not on both, but with gearmand alone: logs and hosts know no job server.
+on_both_job_servers! {
+    term_to_one_process_drains_it,
+    int_to_one_process_drains_it,
+}
+
 #[test]
 fn usr1_reopens_the_log_after_a_rename() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
     let _ = farm.wait_log("Process started");
     let (log, old) = (farm.dir().join("driver.log"), farm.dir().join("driver.log.1"));
     fs::rename(&log, &old).unwrap();
@@ -25,8 +32,8 @@ fn usr1_reopens_the_log_after_a_rename() {
 
 #[test]
 fn copying_and_truncating_the_log_works_without_a_signal() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
     let _ = farm.wait_log("Process started");
     fs::File::options().write(true).open(farm.dir().join("driver.log")).unwrap().set_len(0).unwrap();
     farm.signal(Signal::SIGHUP);
@@ -35,22 +42,10 @@ fn copying_and_truncating_the_log_works_without_a_signal() {
 }
 
 #[test]
-fn hup_says_that_reload_is_not_there_yet_and_changes_nothing() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    let pids = scale(&farm, &gearmand, "echo", 2);
-    farm.signal(Signal::SIGHUP);
-    let line = farm.wait_log("HUP");
-    assert!(line.contains("not there yet"), "{line}");
-    assert_eq!(client(&gearmand.address()).run(&job("echo"), "hello").unwrap(), b"hello");
-    assert_eq!(farm.console().pids(&job("echo")), pids);
-}
-
-#[test]
 fn a_host_obeys_no_signal() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut farm = farm(&gearmand.address(), &notes, "").start();
-    let pids = scale(&farm, &gearmand, "echo", 2);
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").start();
+    let pids = scale(&farm, &server, "echo", 2);
     let host = farm.host();
     let signals = [
         Signal::SIGHUP,
@@ -68,7 +63,7 @@ fn a_host_obeys_no_signal() {
         assert_eq!(farm.console().ask(&format!("kill {pid}")), ["OK"]);
         wait_gone(&[pid]);
         farm.wait("two again", || {
-            let now = registered(&gearmand, "echo");
+            let now = registered(&server, "echo");
             (now.len() == 2 && !now.contains(&pid)).then_some(())
         });
     }
@@ -81,11 +76,11 @@ fn a_host_obeys_no_signal() {
 }
 
 /// A process is signalled by itself, again and again: it finishes its job and is replaced.
-fn a_signal_to_one_process_drains_it(name: Signal) {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "gate", 1);
-    let answer = run(&gearmand.address(), "gate", "a");
+fn a_signal_to_one_process_drains_it(kind: ServerKind, name: Signal) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "gate", 1);
+    let answer = run(&server.address(), "gate", "a");
     let worker = notes.wait_begun(&farm, 1)[0].1;
     for _ in 0..20 {
         signal(worker, name);
@@ -95,18 +90,16 @@ fn a_signal_to_one_process_drains_it(name: Signal) {
     wait_gone(&[worker]);
     let _ = farm.wait_log(&format!("({worker}) [{}] Exited with status 0", job("gate")));
     farm.wait("a replacement", || {
-        let now = registered(&gearmand, "gate");
+        let now = registered(&server, "gate");
         (now.len() == 1 && now[0] != worker).then_some(())
     });
     assert_eq!(notes.counts()["a"], 1);
 }
 
-#[test]
-fn term_to_one_process_drains_it() {
-    a_signal_to_one_process_drains_it(Signal::SIGTERM);
+fn term_to_one_process_drains_it(kind: ServerKind) {
+    a_signal_to_one_process_drains_it(kind, Signal::SIGTERM);
 }
 
-#[test]
-fn int_to_one_process_drains_it() {
-    a_signal_to_one_process_drains_it(Signal::SIGINT);
+fn int_to_one_process_drains_it(kind: ServerKind) {
+    a_signal_to_one_process_drains_it(kind, Signal::SIGINT);
 }

@@ -4,19 +4,26 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::{inhabitants, is_alive};
+use e2e::{ServerKind, inhabitants, is_alive, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
 use crate::support::{Notes, cpu, everybody, farm, registered, run, scale, signal, timed, wait_gone};
 
-#[test]
-fn running_jobs_are_answered_then_no_process_is_left() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut farm = farm(&gearmand.address(), &notes, "").start();
+// Not on both, but with gearmand alone: a job's child knows no job server.
+on_both_job_servers! {
+    running_jobs_are_answered_then_no_process_is_left,
+    a_job_that_prints_neither_fails_nor_blocks,
+    supervisor_and_host_killed_together_leave_nothing,
+    killed_while_processes_are_being_started_nothing_is_left,
+}
+
+fn running_jobs_are_answered_then_no_process_is_left(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").start();
     let echo = farm.console().pids(&crate::support::job("echo"));
-    scale(&farm, &gearmand, "gate", 3);
-    let address = gearmand.address();
+    scale(&farm, &server, "gate", 3);
+    let address = server.address();
     let jobs = [run(&address, "gate", "a"), run(&address, "gate", "b")];
     let busy: Vec<u32> = notes.wait_begun(&farm, 2).into_iter().map(|(_, pid)| pid).collect();
     let host = farm.host();
@@ -47,15 +54,14 @@ fn running_jobs_are_answered_then_no_process_is_left() {
     println!("all were gone {took:?} after the last answer");
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert!(notes.counts().values().all(|count| *count == 1));
-    assert!(registered(&gearmand, "gate").is_empty());
+    assert!(registered(&server, "gate").is_empty());
 }
 
-#[test]
-fn a_job_that_prints_neither_fails_nor_blocks() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "chatter", 2);
-    let address = gearmand.address();
+fn a_job_that_prints_neither_fails_nor_blocks(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "chatter", 2);
+    let address = server.address();
     let jobs = [run(&address, "chatter", "a"), run(&address, "chatter", "b")];
     let chatting: Vec<u32> = notes.wait_begun(&farm, 2).into_iter().map(|(_, pid)| pid).collect();
     let _ = farm.wait_log("STDOUT: chatter");
@@ -81,10 +87,10 @@ fn a_job_that_prints_neither_fails_nor_blocks() {
 
 #[test]
 fn a_child_that_prints_on_its_jobs_streams_neither_fails_nor_blocks() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "shout", 2);
-    let address = gearmand.address();
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "shout", 2);
+    let address = server.address();
     // One child is there when the supervisor dies and blocked on a full pipe, the other one is started afterwards.
     let jobs = [run(&address, "shout", "a"), run(&address, "shout", "b")];
     notes.wait_begun(&farm, 2);
@@ -105,12 +111,11 @@ fn a_child_that_prints_on_its_jobs_streams_neither_fails_nor_blocks() {
     farm.wait("no process of that driver is left", || inhabitants(farm.dir()).is_empty().then_some(()));
 }
 
-#[test]
-fn supervisor_and_host_killed_together_leave_nothing() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let mut farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "gate", 2);
-    let job = run(&gearmand.address(), "gate", "a");
+fn supervisor_and_host_killed_together_leave_nothing(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "gate", 2);
+    let job = run(&server.address(), "gate", "a");
     notes.wait_begun(&farm, 1);
     let all = everybody(&farm);
     let host = farm.host();
@@ -122,11 +127,10 @@ fn supervisor_and_host_killed_together_leave_nothing() {
     wait_gone(&all);
 }
 
-#[test]
-fn killed_while_processes_are_being_started_nothing_is_left() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+fn killed_while_processes_are_being_started_nothing_is_left(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
     for delay in [0, 3, 10] {
-        let mut farm = farm(&gearmand.address(), &notes, "").start();
+        let mut farm = farm(&server.address(), &notes, "").start();
         let host = farm.host();
         assert_eq!(farm.console().ask(&format!("set_processes {} 30 30", crate::support::job("note"))), ["OK"]);
         thread::sleep(Duration::from_millis(delay));
@@ -134,7 +138,7 @@ fn killed_while_processes_are_being_started_nothing_is_left() {
         farm.wait_exit();
         assert!(!inhabitants(farm.dir()).is_empty() || !is_alive(host));
         farm.wait("no process of that driver is left", || inhabitants(farm.dir()).is_empty().then_some(()));
-        farm.wait("none is registered", || registered(&gearmand, "note").is_empty().then_some(()));
+        farm.wait("none is registered", || registered(&server, "note").is_empty().then_some(()));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use e2e::{Farm, FarmBuilder, Proc, is_alive};
 use gearman_protocol::{Client, ClientError, ServerList};
-use gearman_testkit::{Gearmand, eventually_or};
+use gearman_testkit::{JobServer, eventually_or};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -94,19 +94,19 @@ impl Notes {
 }
 
 /// Gives a job exactly `count` processes and waits until all are registered.
-pub(crate) fn scale(farm: &Farm, gearmand: &Gearmand, method: &str, count: u32) -> Vec<u32> {
+pub(crate) fn scale(farm: &Farm, server: &JobServer, method: &str, count: u32) -> Vec<u32> {
     let name = job(method);
     assert_eq!(farm.console().ask(&format!("set_processes {name} {count} {count}")), ["OK"]);
     farm.wait(&format!("{count} of {method} registered"), || {
-        (registered(gearmand, method).len() == count as usize).then_some(())
+        (registered(server, method).len() == count as usize).then_some(())
     });
     farm.wait("their PIDs", || Some(farm.console().pids(&name)).filter(|pids| pids.len() == count as usize))
 }
 
 /// The PIDs of the processes that serve a job, as their client ids tell.
-pub(crate) fn registered(gearmand: &Gearmand, method: &str) -> Vec<u32> {
+pub(crate) fn registered(server: &JobServer, method: &str) -> Vec<u32> {
     let suffix = format!(" : {}", job(method));
-    let rows = gearmand.workers();
+    let rows = server.workers();
     rows.iter()
         .filter(|row| row.ends_with(&suffix))
         .map(|row| row.split('/').nth(3).unwrap().parse().unwrap())

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::is_alive;
+use e2e::{ServerKind, is_alive, on_both_job_servers};
 use gearman_testkit::{Gearmand, eventually};
 use nix::sys::signal::Signal;
 
@@ -10,12 +10,20 @@ use crate::support::{
     Notes, PATIENCE, assert_no_zombies, client, farm, job, median, registered, run, scale, signal, wait_gone,
 };
 
-#[test]
-fn a_killed_one_is_replaced_and_its_job_done() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    scale(&farm, &gearmand, "gate", 1);
-    let answer = run(&gearmand.address(), "gate", "a");
+// Not on both, but with gearmand alone: the back-off is the manager's, whoever gives the job.
+on_both_job_servers! {
+    a_killed_one_is_replaced_and_its_job_done,
+    a_replacement_is_registered_soon,
+    a_killed_workers_child_dies_with_it,
+    a_drained_workers_child_dies_with_it,
+    an_adopted_workers_child_dies_with_it,
+}
+
+fn a_killed_one_is_replaced_and_its_job_done(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
+    scale(&farm, &server, "gate", 1);
+    let answer = run(&server.address(), "gate", "a");
     let worker = notes.wait_begun(&farm, 1)[0].1;
     signal(worker, Signal::SIGKILL);
     let second = notes.wait_begun(&farm, 2)[1].1;
@@ -28,18 +36,17 @@ fn a_killed_one_is_replaced_and_its_job_done() {
     assert_no_zombies(&farm);
 }
 
-#[test]
-fn a_replacement_is_registered_soon() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
+fn a_replacement_is_registered_soon(kind: ServerKind) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
     let mut times = Vec::new();
-    let mut pid = scale(&farm, &gearmand, "echo", 1)[0];
+    let mut pid = scale(&farm, &server, "echo", 1)[0];
     for _ in 0..11 {
-        client(&gearmand.address()).run(&job("echo"), "work").unwrap();
+        client(&server.address()).run(&job("echo"), "work").unwrap();
         let start = Instant::now();
         signal(pid, Signal::SIGKILL);
         pid = eventually("another one is registered", PATIENCE, || {
-            registered(&gearmand, "echo").into_iter().find(|now| *now != pid)
+            registered(&server, "echo").into_iter().find(|now| *now != pid)
         });
         times.push(start.elapsed());
     }
@@ -50,13 +57,13 @@ fn a_replacement_is_registered_soon() {
 
 #[test]
 fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it() {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "--poison-limit 0").start();
-    scale(&farm, &gearmand, "leave", 1);
-    client(&gearmand.address()).submit_background(&job("leave"), "bad").unwrap();
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "--poison-limit 0").start();
+    scale(&farm, &server, "leave", 1);
+    client(&server.address()).submit_background(&job("leave"), "bad").unwrap();
     // Each replacement is given the job again: at once, then after 1 s, then after 2 s.
     let mut begun = Vec::new();
-    let mut client = client(&gearmand.address());
+    let mut client = client(&server.address());
     let mut slowest = Duration::ZERO;
     while begun.len() < 4 {
         let start = Instant::now();
@@ -81,34 +88,31 @@ fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it(
 }
 
 /// A worker that has started a child ends by `end`: the child ends with it.
-fn the_child_dies_with_its_worker(end: impl FnOnce(&e2e::Farm, u32)) {
-    let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&gearmand.address(), &notes, "").start();
-    let worker = scale(&farm, &gearmand, "parent", 1)[0];
-    let child = client(&gearmand.address()).run(&job("parent"), "").unwrap();
+fn the_child_dies_with_its_worker(kind: ServerKind, end: impl FnOnce(&e2e::Farm, u32)) {
+    let (server, notes) = (kind.start(), Notes::new());
+    let farm = farm(&server.address(), &notes, "").start();
+    let worker = scale(&farm, &server, "parent", 1)[0];
+    let child = client(&server.address()).run(&job("parent"), "").unwrap();
     let child: u32 = String::from_utf8(child).unwrap().parse().unwrap();
     assert!(is_alive(child));
     end(&farm, worker);
     wait_gone(&[worker, child]);
-    farm.wait("a replacement", || (registered(&gearmand, "parent").len() == 1).then_some(()));
+    farm.wait("a replacement", || (registered(&server, "parent").len() == 1).then_some(()));
     assert_no_zombies(&farm);
 }
 
-#[test]
-fn a_killed_workers_child_dies_with_it() {
-    the_child_dies_with_its_worker(|_, worker| signal(worker, Signal::SIGKILL));
+fn a_killed_workers_child_dies_with_it(kind: ServerKind) {
+    the_child_dies_with_its_worker(kind, |_, worker| signal(worker, Signal::SIGKILL));
 }
 
-#[test]
-fn a_drained_workers_child_dies_with_it() {
-    the_child_dies_with_its_worker(|farm, worker| {
+fn a_drained_workers_child_dies_with_it(kind: ServerKind) {
+    the_child_dies_with_its_worker(kind, |farm, worker| {
         assert_eq!(farm.console().ask(&format!("kill {worker}")), ["OK"]);
     });
 }
 
-#[test]
-fn an_adopted_workers_child_dies_with_it() {
-    the_child_dies_with_its_worker(|farm, worker| {
+fn an_adopted_workers_child_dies_with_it(kind: ServerKind) {
+    the_child_dies_with_its_worker(kind, |farm, worker| {
         signal(farm.host(), Signal::SIGKILL);
         let _ = farm.wait_log("The host ended with status");
         signal(worker, Signal::SIGKILL);

@@ -12,10 +12,10 @@ use crate::support::farm;
 
 /// Runs the driver to its end; asserts that the job server was not touched.
 fn refused(arguments: &str, tell: impl FnOnce(FarmBuilder) -> FarmBuilder) -> String {
-    let gearmand = Gearmand::start();
-    let driver = farm(&gearmand).bare().env("OPERATE_SERVER", gearmand.address()).env("OPERATE_CONSOLE_PORT", "0");
+    let server = Gearmand::start();
+    let driver = farm(&server).bare().env("OPERATE_SERVER", server.address()).env("OPERATE_CONSOLE_PORT", "0");
     let refusal = tell(driver.args(arguments)).run_to_end().refusal();
-    assert_eq!(gearmand.status(), []);
+    assert_eq!(server.status(), []);
     refusal
 }
 
@@ -185,12 +185,12 @@ fn what_is_not_there_yet() {
 
 /// What is found out when the log is open: the message is in the log as well, for those who start the driver unseen.
 fn refused_in_log(arguments: &str, tell: impl FnOnce(FarmBuilder) -> FarmBuilder) -> String {
-    let gearmand = Gearmand::start();
-    let driver = farm(&gearmand).bare().env("OPERATE_SERVER", gearmand.address()).env("OPERATE_CONSOLE_PORT", "0");
+    let server = Gearmand::start();
+    let driver = farm(&server).bare().env("OPERATE_SERVER", server.address()).env("OPERATE_CONSOLE_PORT", "0");
     let ended = tell(driver.args(arguments)).run_to_end();
     let refusal = ended.refusal_with_files();
     assert_eq!(ended.files, ["gearman_driver.log"]);
-    assert_eq!(gearmand.status(), []);
+    assert_eq!(server.status(), []);
     refusal
 }
 

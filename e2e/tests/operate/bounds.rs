@@ -31,8 +31,8 @@ fn until_closed(farm: &Farm, bytes: &[u8]) -> String {
 
 #[test]
 fn lines_are_bounded_and_http_is_not_spoken() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+    let server = Gearmand::start();
+    let farm = started(&server, "--interval 0");
     let line = |length| format!("{}\n", "x".repeat(length)).into_bytes();
     assert_eq!(until_closed(&farm, &line(8 * 1024 + 1)), "ERR line_too_long\r\n.\r\n");
     assert_eq!(until_closed(&farm, &vec![b'x'; 1 << 20]), "ERR line_too_long\r\n.\r\n");
@@ -51,8 +51,8 @@ fn lines_are_bounded_and_http_is_not_spoken() {
 
 #[test]
 fn the_65th_connection_is_refused_until_another_is_closed() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+    let server = Gearmand::start();
+    let farm = started(&server, "--interval 0");
     let mut clients: Vec<Console> = Vec::new();
     // The one by which the farm saw that the driver was up may not be closed yet on its side.
     eventually("64 clients are connected", Duration::from_secs(30), || {
@@ -75,8 +75,8 @@ fn the_65th_connection_is_refused_until_another_is_closed() {
 
 #[test]
 fn a_client_that_never_reads_holds_nobody_up() {
-    let gearmand = Gearmand::start();
-    let mut farm = started(&gearmand, "--interval 0");
+    let server = Gearmand::start();
+    let mut farm = started(&server, "--interval 0");
     let mut deaf = connect(&farm);
     deaf.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     let commands = "help\n".repeat(10_000);
@@ -96,8 +96,8 @@ fn a_client_that_never_reads_holds_nobody_up() {
 
 #[test]
 fn connections_are_kept_alive() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+    let server = Gearmand::start();
+    let farm = started(&server, "--interval 0");
     let client = connect(&farm);
     let end = |port: u16| format!("0100007F:{port:04X}");
     let (ours, theirs) = (end(farm.console_port()), end(client.local_addr().unwrap().port()));

@@ -9,10 +9,10 @@ use crate::support::{SCALE, farm, started};
 
 /// Runs `check` to its end; asserts that it has left no trace.
 fn check(arguments: &str, tell: impl FnOnce(FarmBuilder) -> FarmBuilder) -> Ended {
-    let gearmand = Gearmand::start();
-    let driver = farm(&gearmand).bare().env("OPERATE_SERVER", gearmand.address());
+    let server = Gearmand::start();
+    let driver = farm(&server).bare().env("OPERATE_SERVER", server.address());
     let ended = tell(driver.args(&format!("check {arguments}"))).run_to_end();
-    assert_eq!(gearmand.status(), []);
+    assert_eq!(server.status(), []);
     assert_eq!((&ended.files, &ended.runtime), (&vec![], &vec![]));
     ended
 }
@@ -65,8 +65,8 @@ fn check_finds_what_is_wrong() {
 }
 
 fn said(arguments: &str) -> Ended {
-    let gearmand = Gearmand::start();
-    let ended = farm(&gearmand).bare().args(arguments).run_to_end();
+    let server = Gearmand::start();
+    let ended = farm(&server).bare().args(arguments).run_to_end();
     assert_eq!((&ended.files, &ended.runtime), (&vec![], &vec![]));
     ended
 }
@@ -130,8 +130,8 @@ fn wrong_usage() {
 
 #[test]
 fn run_is_the_default() {
-    let gearmand = Gearmand::start();
-    let mut farm = started(&gearmand, "run --max-idle-time 1");
+    let server = Gearmand::start();
+    let mut farm = started(&server, "run --max-idle-time 1");
     assert_eq!(farm.console().pids(SCALE).len(), 1);
     farm.signal(Signal::SIGTERM);
     assert_eq!(farm.wait_exit().code(), Some(0));

@@ -1,7 +1,7 @@
 //! Where a setting may stand, which of several counts, and what the settings do, on a running driver.
 
 use e2e::{Farm, FarmBuilder};
-use gearman_testkit::{Gearmand, free_port};
+use gearman_testkit::{Gearmand, JobServer, free_port};
 
 use crate::support::{SHOW, client, farm};
 
@@ -32,13 +32,13 @@ struct Said {
 }
 
 impl Said {
-    fn by(source: Source, gearmand: &Gearmand) -> Self {
+    fn by(source: Source, server: &JobServer) -> Self {
         let name = format!("{source:?}");
         Self {
             source,
             port: free_port(),
             // The second is away, and tells who was listened to.
-            server: format!("{},127.0.0.1:{}", gearmand.address(), source as u16 + 1),
+            server: format!("{},127.0.0.1:{}", server.address(), source as u16 + 1),
             logfile: format!("{name}.log"),
             loglayout: format!("{name}: %m%n"),
             fruit: name,
@@ -87,14 +87,11 @@ impl Said {
 
 #[test]
 fn the_strongest_source_counts() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     for strongest in SOURCES {
-        let said: Vec<Said> = SOURCES
-            .into_iter()
-            .filter(|source| *source >= strongest)
-            .map(|source| Said::by(source, &gearmand))
-            .collect();
-        let driver = farm(&gearmand).bare().console_port(said[0].port);
+        let said: Vec<Said> =
+            SOURCES.into_iter().filter(|source| *source >= strongest).map(|source| Said::by(source, &server)).collect();
+        let driver = farm(&server).bare().console_port(said[0].port);
         let driver = said.iter().fold(driver, |driver, said| said.tell(driver));
         // The later file is the one that is named behind the other.
         let files = if strongest <= LaterFile {
@@ -114,24 +111,24 @@ fn the_strongest_source_counts() {
         let in_files = said.iter().find(|said| said.source >= LaterFile).unwrap();
         let row = farm.console().row(SHOW);
         assert_eq!((row.min, row.max), (0, in_files.max), "{strongest:?}");
-        let shown = shown(&farm, &gearmand);
+        let shown = shown(&farm, &server);
         assert!(shown.starts_with(&in_files.fruit), "{strongest:?}: {shown}");
         assert!(shown.ends_with(&said[0].server), "{strongest:?}: {shown}");
     }
 }
 
 /// What the worker `Configured` was built with.
-fn shown(farm: &Farm, gearmand: &Gearmand) -> String {
+fn shown(farm: &Farm, server: &JobServer) -> String {
     assert_eq!(farm.console().ask(&format!("set_min_processes {SHOW} 1")), ["OK"]);
-    String::from_utf8(client(gearmand).run(SHOW, "").unwrap()).unwrap()
+    String::from_utf8(client(server).run(SHOW, "").unwrap()).unwrap()
 }
 
 #[test]
 fn what_nobody_sets_has_its_default() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     let port = free_port();
-    let farm = farm(&gearmand).bare().console_port(port);
-    let farm = farm.args(&format!("--server {} --console-port {port}", gearmand.address())).start();
+    let farm = farm(&server).bare().console_port(port);
+    let farm = farm.args(&format!("--server {} --console-port {port}", server.address())).start();
     let line = farm.wait("a process is logged", || {
         farm.file("gearman_driver.log").lines().find(|line| line.contains("Process started")).map(str::to_owned)
     });
@@ -146,13 +143,13 @@ fn what_nobody_sets_has_its_default() {
 
 #[test]
 fn worker_options_and_bounds_come_from_all_files_together() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand)
+    let server = Gearmand::start();
+    let farm = farm(&server)
         .file("a.toml", "[worker_options.GLOBAL]\nfruit = 'apple'\ncolour = 'red'\n[job_runtime_attributes.'my_app::workers::image::Image::convert']\nmin_processes = 2\n")
         .file("b.yml", format!("worker_options:\n  operate_farm::workers::Configured: {{ colour: green }}\njob_runtime_attributes:\n  {SHOW}:\n    min_processes: 1\n    max_processes: 9\n"))
         .args("--configfile a.toml --configfile b.yml --interval 0")
         .start();
-    assert_eq!(shown(&farm, &gearmand), format!("apple green {}", gearmand.address()));
+    assert_eq!(shown(&farm, &server), format!("apple green {}", server.address()));
     let row = farm.console().row(SHOW);
     assert_eq!((row.min, row.max), (1, 9));
     assert_eq!(farm.console().row("my_app::workers::image::Image::convert").min, 2);
@@ -160,31 +157,29 @@ fn worker_options_and_bounds_come_from_all_files_together() {
 
 #[test]
 fn both_spellings_of_an_option() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     for (option, key) in [("--max-idle-time", "log_level"), ("--max_idle_time", "loglevel")] {
-        let ended =
-            farm(&gearmand).args(&format!("check {option} 5m {option}=500ms --shutdown_timeout 1")).run_to_end();
+        let ended = farm(&server).args(&format!("check {option} 5m {option}=500ms --shutdown_timeout 1")).run_to_end();
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{option}");
         let known = key == "loglevel";
         let ended =
-            farm(&gearmand).file("a.toml", format!("{key} = 'INFO'")).args("check --configfile a.toml").run_to_end();
+            farm(&server).file("a.toml", format!("{key} = 'INFO'")).args("check --configfile a.toml").run_to_end();
         assert_eq!(ended.code, Some(i32::from(!known)), "{key}: {ended:?}");
     }
     for key in ["max-idle-time", "max_idle_time"] {
-        let ended =
-            farm(&gearmand).file("a.yaml", format!("{key}: 5m\n")).args("check --configfile a.yaml").run_to_end();
+        let ended = farm(&server).file("a.yaml", format!("{key}: 5m\n")).args("check --configfile a.yaml").run_to_end();
         assert_eq!(ended.code, Some(0), "{ended:?}");
     }
 }
 
 #[test]
 fn a_log_on_standard_error_leaves_no_file() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     let port = free_port();
-    let mut farm = farm(&gearmand)
+    let mut farm = farm(&server)
         .bare()
         .console_port(port)
-        .args(&format!("--server {} --console-port {port} --logfile -", gearmand.address()))
+        .args(&format!("--server {} --console-port {port} --logfile -", server.address()))
         .start();
     assert_eq!(farm.console().ask("shutdown"), ["OK"]);
     assert!(farm.wait_exit().success());
@@ -196,8 +191,8 @@ fn a_log_on_standard_error_leaves_no_file() {
 
 #[test]
 fn the_layout_is_log4perls() {
-    let gearmand = Gearmand::start();
-    let farm = farm(&gearmand).arg("--loglayout").arg("%-5p|%c|%P|%d{yyyy}|%.8m|%%%n").start();
+    let server = Gearmand::start();
+    let farm = farm(&server).arg("--loglayout").arg("%-5p|%c|%P|%d{yyyy}|%.8m|%%%n").start();
     let line = farm.wait_log("console ");
     let fields: Vec<&str> = line.split('|').collect();
     let pid = farm.pid().to_string();
@@ -208,10 +203,10 @@ fn the_layout_is_log4perls() {
 
 #[test]
 fn the_level_holds_for_driver_and_workers() {
-    let gearmand = Gearmand::start();
+    let server = Gearmand::start();
     let run = |level: &str| {
-        let mut farm = farm(&gearmand).args(&format!("--interval 0 --loglevel {level}")).start();
-        let _ = shown(&farm, &gearmand);
+        let mut farm = farm(&server).args(&format!("--interval 0 --loglevel {level}")).start();
+        let _ = shown(&farm, &server);
         assert_eq!(farm.console().ask("shutdown"), ["OK"]);
         assert!(farm.wait_exit().success());
         let log = farm.log();

@@ -6,10 +6,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use e2e::{Farm, inhabitants, is_alive};
+use e2e::{Farm, ServerKind, inhabitants, is_alive, on_both_job_servers};
 use gearman_testkit::Gearmand;
 
 use crate::support::{CONVERT, NEVER, SCALE, SHOW, WAIT, client, occupy, started};
+
+// Not on both, but with gearmand alone: what the console says to the letter is the driver's matter.
+on_both_job_servers! {
+    bounds_take_effect_at_once_with_the_observer_off,
+    above_the_maximum_busy_processes_finish_their_jobs,
+    what_is_killed_finishes_its_job_and_is_replaced,
+    last_run_and_last_error_are_shown_with_the_message,
+    shutdown_is_answered_and_lets_jobs_finish,
+}
 
 /// The bytes of one answer, the dot included.
 struct Wire {
@@ -39,8 +48,8 @@ impl Wire {
 
 #[test]
 fn every_error_to_the_letter() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+    let server = Gearmand::start();
+    let farm = started(&server, "--interval 0");
     let mut wire = Wire::connect(&farm);
     let mut errors = Vec::new();
     for (command, error) in [
@@ -101,8 +110,8 @@ fn every_error_to_the_letter() {
 
 #[test]
 fn answers_to_the_letter() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+    let server = Gearmand::start();
+    let farm = started(&server, "--interval 0");
     let mut wire = Wire::connect(&farm);
     let rows = "my_app::workers::image::Image::convert      0  5  0  1970-01-01T00:00:00  1970-01-01T00:00:00  \r\n\
                 my_app::workers::image::Image::scale_image  1  5  1  1970-01-01T00:00:00  1970-01-01T00:00:00  \r\n\
@@ -125,10 +134,9 @@ fn answers_to_the_letter() {
     assert_eq!(wire.ask("quit"), "(closed)");
 }
 
-#[test]
-fn bounds_take_effect_at_once_with_the_observer_off() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+fn bounds_take_effect_at_once_with_the_observer_off(kind: ServerKind) {
+    let server = kind.start();
+    let farm = started(&server, "--interval 0");
     let mut console = farm.console();
     let processes = |count: usize| {
         farm.wait(&format!("{count} processes of the job"), || {
@@ -136,7 +144,7 @@ fn bounds_take_effect_at_once_with_the_observer_off() {
         });
         let registered = u64::try_from(count).unwrap();
         farm.wait(&format!("{count} are registered"), || {
-            gearmand.status_of(SCALE).filter(|status| status.workers == registered).map(|_| ())
+            server.status_of(SCALE).filter(|status| status.workers == registered).map(|_| ())
         });
     };
     processes(1);
@@ -154,13 +162,12 @@ fn bounds_take_effect_at_once_with_the_observer_off() {
     assert_eq!((row.min, row.max), (0, 0));
 }
 
-#[test]
-fn above_the_maximum_busy_processes_finish_their_jobs() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+fn above_the_maximum_busy_processes_finish_their_jobs(kind: ServerKind) {
+    let server = kind.start();
+    let farm = started(&server, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {WAIT} 3 3")), ["OK"]);
-    occupy(&farm, &gearmand, "lock", 3);
+    occupy(&farm, &server, "lock", 3);
     let pids = console.pids(WAIT);
     assert_eq!(console.ask(&format!("set_processes {WAIT} 0 1")), ["OK"]);
     // They are there, and busy, until their jobs are done.
@@ -168,15 +175,14 @@ fn above_the_maximum_busy_processes_finish_their_jobs() {
     assert!(pids.iter().all(|&pid| is_alive(pid)));
     std::fs::remove_file(farm.dir().join("lock")).unwrap();
     farm.wait("two processes have stopped", || (farm.console().pids(WAIT).len() == 1).then_some(()));
-    farm.wait("all jobs are done", || gearmand.status_of(WAIT).filter(|status| status.total == 0).map(|_| ()));
+    farm.wait("all jobs are done", || server.status_of(WAIT).filter(|status| status.total == 0).map(|_| ()));
     let left = console.pids(WAIT);
     assert!(pids.contains(&left[0]), "{left:?} of {pids:?}");
 }
 
-#[test]
-fn what_is_killed_finishes_its_job_and_is_replaced() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+fn what_is_killed_finishes_its_job_and_is_replaced(kind: ServerKind) {
+    let server = kind.start();
+    let farm = started(&server, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {WAIT} 1 1")), ["OK"]);
     let replaced = |job: &str, old: &[u32]| {
@@ -191,7 +197,7 @@ fn what_is_killed_finishes_its_job_and_is_replaced() {
         replaced(SCALE, &old);
     }
 
-    occupy(&farm, &gearmand, "lock", 1);
+    occupy(&farm, &server, "lock", 1);
     let (busy, idle) = (console.pids(WAIT), console.pids(SCALE));
     assert_eq!(console.ask(&format!("killall {SCALE} {WAIT}")), ["OK"]);
     replaced(SCALE, &idle);
@@ -201,20 +207,19 @@ fn what_is_killed_finishes_its_job_and_is_replaced() {
     replaced(SCALE, &idle);
     std::fs::remove_file(farm.dir().join("lock")).unwrap();
     replaced(WAIT, &busy);
-    assert_eq!(gearmand.status_of(WAIT).unwrap().total, 0, "its job was answered");
+    assert_eq!(server.status_of(WAIT).unwrap().total, 0, "its job was answered");
     // A name that is wrong keeps the others from being touched.
     let idle = console.pids(SCALE);
     assert_eq!(console.ask(&format!("killall {SCALE} foo")), ["ERR invalid_job_name: foo"]);
     assert_eq!(console.pids(SCALE), idle);
 }
 
-#[test]
-fn last_run_and_last_error_are_shown_with_the_message() {
-    let gearmand = Gearmand::start();
-    let farm = started(&gearmand, "--interval 0");
+fn last_run_and_last_error_are_shown_with_the_message(kind: ServerKind) {
+    let server = kind.start();
+    let farm = started(&server, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {CONVERT} 1 1")), ["OK"]);
-    let mut client = client(&gearmand);
+    let mut client = client(&server);
     client.run(SCALE, "x").unwrap();
     // Written before the answer is sent: no waiting.
     let row = console.row(SCALE);
@@ -234,13 +239,12 @@ fn last_run_and_last_error_are_shown_with_the_message() {
     assert_eq!(console.row(CONVERT).message, Some("y".repeat(512)));
 }
 
-#[test]
-fn shutdown_is_answered_and_lets_jobs_finish() {
-    let gearmand = Gearmand::start();
-    let mut farm = started(&gearmand, "--interval 0");
+fn shutdown_is_answered_and_lets_jobs_finish(kind: ServerKind) {
+    let server = kind.start();
+    let mut farm = started(&server, "--interval 0");
     let mut console = farm.console();
     assert_eq!(console.ask(&format!("set_processes {WAIT} 2 2")), ["OK"]);
-    occupy(&farm, &gearmand, "lock", 2);
+    occupy(&farm, &server, "lock", 2);
     let busy = console.pids(WAIT);
     let mut wire = Wire::connect(&farm);
     assert_eq!(wire.ask("shutdown"), "OK\r\n.\r\n");
@@ -251,6 +255,6 @@ fn shutdown_is_answered_and_lets_jobs_finish() {
     assert_eq!(farm.console().pids(WAIT), busy);
     std::fs::remove_file(farm.dir().join("lock")).unwrap();
     assert_eq!(farm.wait_exit().code(), Some(0));
-    assert_eq!(gearmand.status_of(WAIT).unwrap().total, 0, "both jobs were answered");
+    assert_eq!(server.status_of(WAIT).unwrap().total, 0, "both jobs were answered");
     farm.wait("no process is left", || inhabitants(farm.dir()).is_empty().then_some(()));
 }

@@ -1,4 +1,6 @@
 //! Operating a driver: console, configuration, command line, bad input; and the pages of docs/ about them.
+//!
+//! Tests that name no kind of job server have little to do with it, and run with gearmand.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod bad_input;

@@ -1,13 +1,18 @@
 //! Jobs without macros.
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_protocol::PacketType::{WorkFail, WorkWarning};
 
 use crate::Site;
 use crate::wire::packets;
 
-#[test]
-fn added_jobs_are_served_under_their_names() {
-    let site = Site::new();
+// Not on both, but with gearmand alone: who serves side by side is the driver's matter.
+on_both_job_servers! {
+    added_jobs_are_served_under_their_names,
+}
+
+fn added_jobs_are_served_under_their_names(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("").env("FARM_ADDED", "1").args("--interval 0.1").start();
     let rows = farm.console().ask("list");
     assert_eq!(rows, ["added_pid", "greeter"]);

@@ -29,7 +29,7 @@ fn defaults_fill_and_overrides_win() {
     );
     assert_eq!(
         site.run("workers_farm::attributes::Options::options", ""),
-        format!("None None {}", site.gearmand.address())
+        format!("None None {}", site.server.address())
     );
 }
 
@@ -54,7 +54,7 @@ fn the_operator_wins_over_the_code_and_the_workers_options_over_global() {
         (console.pids(&of("by_type_path")).len() == 3 && console.pids(&of("grouped")).len() == 2).then_some(())
     });
     let options = site.run("workers_farm::attributes::Options::options", "");
-    assert_eq!(options, format!("Some(\"grey\") Some(7) {}", site.gearmand.address()));
+    assert_eq!(options, format!("Some(\"grey\") Some(7) {}", site.server.address()));
 }
 
 #[test]
@@ -86,6 +86,6 @@ min_processes = 5
         bounds(&farm)
     );
     let options = site.run("workers_farm::attributes::Options::options", "");
-    assert_eq!(options, format!("Some(\"green\") Some(8) {}", site.gearmand.address()));
+    assert_eq!(options, format!("Some(\"green\") Some(8) {}", site.server.address()));
     let _ = farm.wait_log("no_such_job");
 }

@@ -1,9 +1,16 @@
 //! Workloads and results in all their forms.
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_protocol::PacketType;
 
 use crate::Site;
 use crate::wire::packets;
+
+// Not on both, but with gearmand alone: what codecs make of a workload is the worker's matter.
+on_both_job_servers! {
+    a_codec_that_fails_fails_the_job_and_says_which,
+    empty_binary_and_64_mib_workloads_go_through,
+}
 
 const CODECS: &str = "workers_farm::codecs::Codecs::";
 
@@ -23,9 +30,8 @@ fn workloads_and_results_go_through_their_codecs() {
     assert!(site.notes().contains(&"begin b\\nc\\na".to_owned()), "{:?}", site.notes());
 }
 
-#[test]
-fn a_codec_that_fails_fails_the_job_and_says_which() {
-    let site = Site::new();
+fn a_codec_that_fails_fails_the_job_and_says_which(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("codecs").start();
     let told = |method: &str, workload: &[u8]| {
         let packets = packets(&site, &format!("{CODECS}{method}"), workload, false);
@@ -45,9 +51,8 @@ fn a_codec_that_fails_fails_the_job_and_says_which() {
     assert_eq!(site.notes(), ["begin ", "end"]);
 }
 
-#[test]
-fn empty_binary_and_64_mib_workloads_go_through() {
-    let site = Site::new();
+fn empty_binary_and_64_mib_workloads_go_through(kind: ServerKind) {
+    let site = Site::on(kind);
     let _farm = site.farm("codecs").start();
     let bytes = format!("{CODECS}bytes");
     let mut client = site.client();

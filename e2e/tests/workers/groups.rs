@@ -3,11 +3,18 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use e2e::{ServerKind, on_both_job_servers};
+
 use crate::Site;
 
-#[test]
-fn one_process_serves_both_functions() {
-    let site = Site::new();
+on_both_job_servers! {
+    one_process_serves_both_functions,
+    an_idle_sibling_does_not_stop_the_processes_of_a_busy_function,
+    short_jobs_do_not_wait_behind_a_long_one,
+}
+
+fn one_process_serves_both_functions(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("groups::Pair").start();
     let left = site.run("workers_farm::groups::Pair::left", "");
     let right = site.run("workers_farm::groups::Pair::right", "");
@@ -18,9 +25,8 @@ fn one_process_serves_both_functions() {
 }
 
 /// In the original 166 processes were started in 33 s, and no job finished.
-#[test]
-fn an_idle_sibling_does_not_stop_the_processes_of_a_busy_function() {
-    let site = Site::new();
+fn an_idle_sibling_does_not_stop_the_processes_of_a_busy_function(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("groups::Uneven").args("--interval 0.1").start();
     assert_eq!(site.run("workers_farm::groups::Uneven::long", "1500"), "long");
     assert_eq!(site.count("long"), 1, "the job ran once");
@@ -29,9 +35,8 @@ fn an_idle_sibling_does_not_stop_the_processes_of_a_busy_function() {
 }
 
 /// In the original five 10 ms jobs waited 7.7 s behind one 8 s job with 9 free places.
-#[test]
-fn short_jobs_do_not_wait_behind_a_long_one() {
-    let site = Site::new();
+fn short_jobs_do_not_wait_behind_a_long_one(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("groups::Uneven").args("--interval 0.2").start();
     thread::scope(|scope| {
         let long = scope.spawn(|| site.run("workers_farm::groups::Uneven::long", "4000"));

@@ -1,9 +1,19 @@
 //! What happens around a job, and what its client and the console are told.
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_protocol::PacketType::{WorkComplete, WorkException, WorkFail, WorkWarning};
 
 use crate::Site;
 use crate::wire::packets;
+
+// Not on both, but with gearmand alone: the order of hooks is the worker's matter.
+on_both_job_servers! {
+    an_err_is_told_and_the_process_lives_on,
+    a_panic_is_told_and_the_process_is_replaced,
+    with_exceptions_the_client_gets_one_and_no_fail_after_it,
+    a_begin_that_fails_fails_the_job_and_says_so,
+    a_long_message_is_whole_for_the_client_and_one_short_line_in_the_console,
+}
 
 const WORK: &str = "workers_farm::hooks::Hooks::work";
 const JOB: &str = "workers_farm::hooks::Hooks::all";
@@ -31,9 +41,8 @@ fn begin_method_end_in_this_order_also_on_failure() {
     notes(&["decode", "begin abc", "method cba", "end abc"]);
 }
 
-#[test]
-fn an_err_is_told_and_the_process_lives_on() {
-    let site = Site::new();
+fn an_err_is_told_and_the_process_lives_on(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("hooks").start();
     let mut console = farm.console();
     let row = console.row(JOB);
@@ -59,9 +68,8 @@ fn an_err_is_told_and_the_process_lives_on() {
     assert_eq!(row.message, Some(format!("error of {pid}")), "the last error stays");
 }
 
-#[test]
-fn a_panic_is_told_and_the_process_is_replaced() {
-    let site = Site::new();
+fn a_panic_is_told_and_the_process_is_replaced(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("hooks").start();
     let mut console = farm.console();
     let pid = farm.wait("a process", || console.pids(JOB).first().copied());
@@ -78,9 +86,8 @@ fn a_panic_is_told_and_the_process_is_replaced() {
     assert_eq!(console.row(JOB).message, Some(format!("panic of {pid}")), "the job's last error outlives its process");
 }
 
-#[test]
-fn with_exceptions_the_client_gets_one_and_no_fail_after_it() {
-    let site = Site::new();
+fn with_exceptions_the_client_gets_one_and_no_fail_after_it(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("hooks").start();
     let function = format!("{WORK}_with_exceptions");
     let mut console = farm.console();
@@ -90,9 +97,8 @@ fn with_exceptions_the_client_gets_one_and_no_fail_after_it() {
     assert_eq!(packets(&site, &function, b"panic", true), [(WorkException, format!("panic of {pid}"))]);
 }
 
-#[test]
-fn a_begin_that_fails_fails_the_job_and_says_so() {
-    let site = Site::new();
+fn a_begin_that_fails_fails_the_job_and_says_so(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("hooks").start();
     let told = packets(&site, WORK, b"no begin", false);
     assert_eq!(told, [(WorkWarning, "begin failed: not today".to_owned()), (WorkFail, String::new())]);
@@ -101,9 +107,8 @@ fn a_begin_that_fails_fails_the_job_and_says_so() {
     assert_eq!(row.last_run, NEVER, "its method has not run");
 }
 
-#[test]
-fn a_long_message_is_whole_for_the_client_and_one_short_line_in_the_console() {
-    let site = Site::new();
+fn a_long_message_is_whole_for_the_client_and_one_short_line_in_the_console(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("hooks").start();
     let told = packets(&site, WORK, b"long", false);
     let message = format!("line one\nline two\x1b[31m {}", "x".repeat(2000));

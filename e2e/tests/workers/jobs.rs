@@ -1,17 +1,23 @@
 //! What a job says to its client while it runs, and to other jobs.
 
+use e2e::{ServerKind, on_both_job_servers};
 use gearman_protocol::PacketType::{WorkComplete, WorkData, WorkFail, WorkStatus, WorkWarning};
 
 use crate::Site;
 use crate::wire::packets;
 
-#[test]
-fn status_data_and_warnings_reach_the_client_in_order() {
-    let site = Site::new();
+// Not on both, but with gearmand alone: the environment is the driver's matter.
+on_both_job_servers! {
+    status_data_and_warnings_reach_the_client_in_order,
+    a_job_has_other_jobs_done,
+}
+
+fn status_data_and_warnings_reach_the_client_in_order(kind: ServerKind) {
+    let site = Site::on(kind);
     let _farm = site.farm("clients").start();
     let told = packets(&site, "workers_farm::clients::Clients::talk", b"12345", false);
     let told: Vec<_> = told.iter().map(|(kind, data)| (*kind, data.as_str())).collect();
-    let result = format!("a-unique {} 5", site.gearmand.address());
+    let result = format!("a-unique {} 5", site.server.address());
     assert_eq!(
         told,
         [
@@ -24,9 +30,8 @@ fn status_data_and_warnings_reach_the_client_in_order() {
     );
 }
 
-#[test]
-fn a_job_has_other_jobs_done() {
-    let site = Site::new();
+fn a_job_has_other_jobs_done(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("clients").start();
     let outer = "workers_farm::clients::Clients::outer";
     assert_eq!(site.run(outer, "x"), "outer inner x");

@@ -1,4 +1,6 @@
-//! The promises of the worker API (DESIGN sections 3 and 7), on a real gearmand, with real processes.
+//! The promises of the worker API (DESIGN sections 3 and 7), on real job servers, with real processes.
+//!
+//! Tests that name no kind of job server have little to do with it, and run with gearmand.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod added;
@@ -18,20 +20,25 @@ mod wire;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use e2e::{Farm, FarmBuilder};
+use e2e::{Farm, FarmBuilder, ServerKind};
 use gearman_protocol::{Client, ServerList};
-use gearman_testkit::Gearmand;
+use gearman_testkit::JobServer;
 use tempfile::TempDir;
 
 /// A job server, and the file in which the farm's workers say what they do.
 struct Site {
-    gearmand: Gearmand,
+    server: JobServer,
     dir: TempDir,
 }
 
 impl Site {
+    /// With gearmand: for what has little to do with the job server.
     fn new() -> Self {
-        Self { gearmand: Gearmand::start(), dir: TempDir::new().unwrap() }
+        Self::on(ServerKind::Gearmand)
+    }
+
+    fn on(kind: ServerKind) -> Self {
+        Self { server: kind.start(), dir: TempDir::new().unwrap() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -40,7 +47,7 @@ impl Site {
 
     /// A driver with the workers of these namespaces of the farm, separated by spaces.
     fn farm(&self, namespaces: &str) -> FarmBuilder {
-        let mut farm = Farm::of(env!("CARGO_BIN_EXE_workers_farm"), self.gearmand.address())
+        let mut farm = Farm::of(env!("CARGO_BIN_EXE_workers_farm"), self.server.address())
             .env("FARM_TRACE", self.path("trace").display().to_string());
         for namespace in namespaces.split_whitespace() {
             farm = farm.arg("--namespaces").arg(format!("workers_farm::{namespace}"));
@@ -49,7 +56,7 @@ impl Site {
     }
 
     fn client(&self) -> Client {
-        Client::new(ServerList::parse(&self.gearmand.address()).unwrap()).timeout(e2e::PATIENCE)
+        Client::new(ServerList::parse(&self.server.address()).unwrap()).timeout(e2e::PATIENCE)
     }
 
     fn run(&self, function: &str, workload: &str) -> String {

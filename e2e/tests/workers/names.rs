@@ -1,16 +1,22 @@
 //! Names, prefixes, namespaces, `wanted`.
 
+use e2e::{ServerKind, on_both_job_servers};
+
 use crate::Site;
 
+// Not on both, but with gearmand alone: what is built is the driver's matter.
+on_both_job_servers! {
+    functions_are_named_by_path_prefix_and_name,
+}
+
 fn functions(site: &Site) -> Vec<String> {
-    let mut names: Vec<_> = site.gearmand.status().into_iter().map(|row| row.function).collect();
+    let mut names: Vec<_> = site.server.status().into_iter().map(|row| row.function).collect();
     names.sort();
     names
 }
 
-#[test]
-fn functions_are_named_by_path_prefix_and_name() {
-    let site = Site::new();
+fn functions_are_named_by_path_prefix_and_name(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("names").start();
     let expected = [
         "foo_bar_job_of_prefixed",

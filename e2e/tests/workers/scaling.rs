@@ -3,14 +3,23 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use e2e::{ServerKind, on_both_job_servers};
+
 use crate::{Site, holds_for};
+
+on_both_job_servers! {
+    from_zero_up_to_max_and_back_to_zero,
+    never_below_min,
+    a_surplus_process_stays_for_max_idle_time_and_then_goes,
+    what_is_busy_finishes_when_the_bounds_go_down,
+    no_job_is_lost_or_done_twice_while_processes_come_and_go,
+}
 
 const FROM_ZERO: &str = "workers_farm::scaling::Scaling::from_zero";
 const FROM_ONE: &str = "workers_farm::scaling::Scaling::from_one";
 
-#[test]
-fn from_zero_up_to_max_and_back_to_zero() {
-    let site = Site::new();
+fn from_zero_up_to_max_and_back_to_zero(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("scaling").args("--interval 0.1").start();
     let mut console = farm.console();
     assert!(console.pids(FROM_ZERO).is_empty());
@@ -30,9 +39,8 @@ fn from_zero_up_to_max_and_back_to_zero() {
     assert_eq!(farm.log().matches(&format!("[{FROM_ZERO}] Exited with status 0")).count(), 4, "{}", farm.log());
 }
 
-#[test]
-fn never_below_min() {
-    let site = Site::new();
+fn never_below_min(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("scaling").args("--interval 0.1").start();
     let mut console = farm.console();
     farm.wait("the first process", || (console.row(FROM_ONE).processes == 1).then_some(()));
@@ -52,9 +60,8 @@ fn never_below_min() {
     holds_for(Duration::from_millis(500), || assert_eq!(console.pids(FROM_ONE), pids));
 }
 
-#[test]
-fn a_surplus_process_stays_for_max_idle_time_and_then_goes() {
-    let site = Site::new();
+fn a_surplus_process_stays_for_max_idle_time_and_then_goes(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("scaling").args("--interval 0.1 --max-idle-time 1.5").start();
     let mut console = farm.console();
     let before = Instant::now();
@@ -66,9 +73,8 @@ fn a_surplus_process_stays_for_max_idle_time_and_then_goes() {
     let _ = farm.wait_log(&format!("({first}) [{FROM_ZERO}] Exited with status 0"));
 }
 
-#[test]
-fn what_is_busy_finishes_when_the_bounds_go_down() {
-    let site = Site::new();
+fn what_is_busy_finishes_when_the_bounds_go_down(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("scaling").args("--interval 0.1").start();
     let mut console = farm.console();
     thread::scope(|scope| {
@@ -88,11 +94,10 @@ fn what_is_busy_finishes_when_the_bounds_go_down() {
 
 /// Six bursts with lulls between them, each long enough for the processes of the last one to be stopped: jobs and
 /// stops meet in all ways.
-#[test]
-fn no_job_is_lost_or_done_twice_while_processes_come_and_go() {
+fn no_job_is_lost_or_done_twice_while_processes_come_and_go(kind: ServerKind) {
     const CLIENTS: usize = 6;
     const JOBS: usize = 15;
-    let site = Site::new();
+    let site = Site::on(kind);
     let farm = site.farm("scaling").args("--interval 0.05").start();
     let mut console = farm.console();
     for burst in 1..=6 {

@@ -11,7 +11,7 @@ fn refused(namespace: &str) -> String {
     let said = farm.stderr();
     assert_eq!(said.lines().count(), 1, "{said}");
     assert_eq!(site.count("a process was started"), 0, "the sound worker beside it is not started either");
-    assert!(site.gearmand.status().is_empty(), "nothing was registered: {:?}", site.gearmand.status());
+    assert!(site.server.status().is_empty(), "nothing was registered: {:?}", site.server.status());
     farm.wait("nothing is left", || farm.processes().is_empty().then_some(()));
     assert!(farm.log().contains("FATAL"), "{}", farm.log());
     said
@@ -84,7 +84,7 @@ fn a_thread_in_main_before_run() {
     assert_eq!(farm.wait_exit().code(), Some(1), "{}", farm.state());
     let said = farm.stderr();
     assert!(said.contains("2 threads") && said.contains("run()") && said.contains("`process_start`"), "{said}");
-    assert!(site.gearmand.status().is_empty(), "nothing was registered");
+    assert!(site.server.status().is_empty(), "nothing was registered");
 }
 
 #[test]
@@ -109,5 +109,5 @@ fn two_added_jobs_with_one_function() {
     assert_eq!(farm.wait_exit().code(), Some(1), "{}", farm.state());
     let said = farm.stderr();
     assert!(said.contains("is registered twice, by added job greeter and by added job other"), "{said}");
-    assert!(site.gearmand.status().is_empty(), "nothing was registered");
+    assert!(site.server.status().is_empty(), "nothing was registered");
 }

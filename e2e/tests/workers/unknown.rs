@@ -1,10 +1,16 @@
 //! `unknown_job_callback`.
 
+use e2e::{ServerKind, on_both_job_servers};
+
 use crate::Site;
 
-#[test]
-fn the_callback_gets_the_numbers_of_functions_that_no_job_has() {
-    let site = Site::new();
+// Not on both, but with gearmand alone: what a callback does is the driver's matter.
+on_both_job_servers! {
+    the_callback_gets_the_numbers_of_functions_that_no_job_has,
+}
+
+fn the_callback_gets_the_numbers_of_functions_that_no_job_has(kind: ServerKind) {
+    let site = Site::on(kind);
     let farm = site.farm("names_beside").env("FARM_UNKNOWN", "1").args("--interval 0.1").start();
     for _ in 0..3 {
         site.client().submit_background("unknown::noted", b"").unwrap();

@@ -8,7 +8,7 @@ use crate::Site;
 
 /// Submits a job and gives all packets that come for it, the last one included, as type and data.
 pub(crate) fn packets(site: &Site, function: &str, workload: &[u8], exceptions: bool) -> Vec<(PacketType, String)> {
-    let servers = ServerList::parse(&site.gearmand.address()).unwrap();
+    let servers = ServerList::parse(&site.server.address()).unwrap();
     let mut connection = Connection::connect(servers.iter().next().unwrap(), Duration::from_secs(10)).unwrap();
     let mut out = Vec::new();
     if exceptions {

@@ -120,20 +120,21 @@ impl DriverProcess {
         Ok(Some(format!("the driver has ended ({status}) and was started again; its console: nc 127.0.0.1 {console}")))
     }
 
-    /// Has the workers finish, and waits for the driver's end; `hurry` says whether to end it at once.
+    /// Has the workers finish, and waits for the driver's end; `hurry` says whether to end it at once. The result says
+    /// whether it did.
     ///
     /// # Errors
     /// It did not end well, or had to be killed.
-    pub(crate) fn drain(&mut self, patience: Duration, hurry: impl Fn() -> bool) -> Result<(), Error> {
+    pub(crate) fn drain(&mut self, patience: Duration, hurry: impl Fn() -> bool) -> Result<bool, Error> {
         self.signal(Signal::SIGTERM);
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             match self.child.try_wait()? {
-                Some(status) if status.success() => return Ok(()),
+                Some(status) if status.success() => return Ok(false),
                 Some(status) => return Err(self.ended(&status.to_string())),
                 None if hurry() => {
                     self.kill();
-                    return Ok(());
+                    return Ok(true);
                 }
                 None => thread::sleep(Duration::from_millis(5)),
             }

@@ -100,13 +100,15 @@ fn demo(options: &Options) -> Result<bool, Error> {
         other => other,
     };
     let outcome = match stop {
-        Stop::Drain => stage.driver.drain(DRAIN, || stage.signals.take()),
+        Stop::Drain => stage.end_driver(),
         Stop::Now => {
             stage.driver.kill();
             Err("stopped at once: jobs that had no answer yet are counted as lost".into())
         }
         Stop::Broken(error) => Err(error),
     };
+    // Before the job server's end, which is an error for whoever waits for an answer still.
+    let (complaint, sum) = (stage.load.complaint(), stage.load.total());
     job_server.stop();
     if let Some(path) = &options.svg {
         std::fs::write(path, svg::picture(stage.view.busiest()))
@@ -115,10 +117,9 @@ fn demo(options: &Options) -> Result<bool, Error> {
     if let Err(error) = &outcome {
         let _ = writeln!(io::stderr(), "gearman-driver demo: {error}");
     }
-    if let Some(complaint) = stage.load.complaint() {
+    if let Some(complaint) = complaint {
         let _ = writeln!(io::stderr(), "gearman-driver demo: {complaint}");
     }
-    let sum = stage.load.total();
     stage.view.sum_up(&sum);
     Ok(outcome.is_ok() && sum.open() == 0)
 }
@@ -163,6 +164,16 @@ impl Stage {
             }
         }
         Stop::Drain
+    }
+
+    /// When all answers are there: the driver's own drain, which waits for jobs that others have submitted.
+    fn end_driver(&mut self) -> Result<(), Error> {
+        self.view.say("all answers are there; the driver ends (Ctrl-C: at once)");
+        let hurried = self.driver.drain(DRAIN, || self.signals.take())?;
+        if hurried {
+            self.view.say("stopped at once: jobs that others had submitted may have no answer");
+        }
+        Ok(())
     }
 
     /// A moment; whether a signal came in it.

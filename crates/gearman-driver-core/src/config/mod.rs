@@ -22,6 +22,7 @@ mod node;
 mod origin;
 mod registry;
 mod resolve;
+mod save;
 
 #[cfg(test)]
 mod tests;
@@ -33,3 +34,4 @@ pub use layer::{JobOverride, Layer};
 pub use origin::{Origin, Sourced};
 pub use registry::{OPTIONS, OptionSpec, Takes, find_option};
 pub use resolve::{Config, RuntimeAttributes};
+pub use save::{LiveChanges, SaveError};

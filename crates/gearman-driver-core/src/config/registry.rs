@@ -151,7 +151,7 @@ options! {
         namespaces: Vec<String> = Names, List("PATH"), None, true,
             "A module path: the workers at it and below it are run. Repeatable.";
         lib: Vec<PathBuf> = Paths, List("DIR"), None, true,
-            "Where modules of workers in other languages are looked for. Repeatable.";
+            "Where modules of workers in other languages are looked for; not for Rust workers. Repeatable.";
         console_port: u16 = Port, Value("PORT"), Some("47300"), true,
             "The console's TCP port; 0 turns the console off.";
         console_host: String = ConsoleHost, Value("HOST"), Some("127.0.0.1"), true,

@@ -21,7 +21,7 @@ pub struct Config {
     pub server: Sourced<String>,
     /// Module paths under which workers are looked for.
     pub namespaces: Vec<String>,
-    /// Directories with worker modules of other languages. No host uses it yet.
+    /// Directories with worker modules of other languages. No host uses it yet: see [`Config::warnings`].
     pub lib: Vec<PathBuf>,
     /// The console's TCP port; 0 is off.
     pub console_port: u16,
@@ -160,6 +160,21 @@ impl Config {
     /// `job_runtime_attributes.JOB`. [`Origin::Default`] for what nobody set.
     pub fn origin(&self, name: &str) -> &Origin {
         self.origins.get(name).unwrap_or(&Origin::Default)
+    }
+
+    /// What is set and has no effect: a sentence for each, to be told before anything is done.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.lib.is_empty() {
+            let directories: Vec<_> = self.lib.iter().map(|directory| directory.display().to_string()).collect();
+            warnings.push(format!(
+                "--lib {}: nothing is looked for there: Rust workers are linked into the program; the option is for \
+                 hosts of other languages, which are not there yet, {}",
+                directories.join(" --lib "),
+                self.origin("lib")
+            ));
+        }
+        warnings
     }
 }
 

@@ -314,6 +314,14 @@ fn the_higher_layer_wins() {
 }
 
 #[test]
+fn what_is_set_for_nothing_is_told() {
+    let warnings = |layer: Layer| Layer::merge([layer]).unwrap().warnings();
+    assert_eq!(warnings(Layer::new()), Vec::<String>::new());
+    assert_eq!(warnings(set("interval", "1", Origin::CommandLine)), Vec::<String>::new());
+    insta::assert_snapshot!(warnings(toml("lib = ['a', '/b']")).join("\n"), @"--lib a --lib /b: nothing is looked for there: Rust workers are linked into the program; the option is for hosts of other languages, which are not there yet, at drivers.toml:1");
+}
+
+#[test]
 fn worker_options_and_job_attributes_merge_by_key() {
     let later = toml("worker_options.A.x = 1\njob_runtime_attributes.A.min_processes = 2");
     let earlier = toml(

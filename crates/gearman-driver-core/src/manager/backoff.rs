@@ -74,6 +74,11 @@ impl Jitter {
         delay.saturating_add(delay.saturating_mul(permille) / 1000)
     }
 
+    /// Somewhere from 0.0 to 1.0.
+    pub(super) fn part(&mut self) -> f64 {
+        f64::from(u32::try_from(self.next() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

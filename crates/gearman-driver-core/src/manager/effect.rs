@@ -15,7 +15,14 @@ pub enum Effect {
     StartHost {
         /// Its name from now on.
         host: HostId,
-        /// Which worker code: 1 is that of the running executable.
+        /// Which worker code: 1 is that of the running executable. A number above all before it asks for what is on disk
+        /// now, and so does a configuration for it; one that was there before asks for the same again.
+        generation: u32,
+    },
+    /// From now on the configuration of this generation counts. After the first host is ready, after a reload, and after
+    /// one is taken back.
+    InForce {
+        /// The generation.
         generation: u32,
     },
     /// Ask a host to end. It has no process left that the driver waits for, or the driver gives up waiting.

@@ -1,6 +1,7 @@
 //! What the manager is told. Each event says who sends it and which obligation it closes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::job::JobDeclaration;
 use crate::order::{Order, OrderId};
@@ -95,6 +96,15 @@ pub enum Event {
         /// The order.
         order: Order,
     },
+    /// The configuration that is in force says something else now. Sent by the shell after [`Effect::InForce`](super::Effect::InForce).
+    Configured {
+        /// `max_idle_time`, where it has changed; an operator's change of it stays otherwise.
+        max_idle_time: Option<Duration>,
+        /// `shutdown_timeout`.
+        shutdown_timeout: Duration,
+        /// `poison_limit`.
+        poison_limit: u32,
+    },
     /// The supervisor was signalled. Sent by the shell for each signal that arrives.
     Signal(Signal),
     /// The time that [`Manager::next_deadline`](super::Manager::next_deadline) named has come. Sent by the shell;
@@ -102,9 +112,11 @@ pub enum Event {
     Tick,
 }
 
-/// A signal that ends the driver.
+/// A signal to the driver that is the manager's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
+    /// Reload, as [`Order::Reload`]; the log says what comes of it.
+    Hup,
     /// Drain; the second TERM or INT: at once.
     Term,
     /// As TERM.
@@ -119,6 +131,7 @@ impl Signal {
     /// The name without `SIG`.
     pub const fn name(self) -> &'static str {
         match self {
+            Signal::Hup => "HUP",
             Signal::Term => "TERM",
             Signal::Int => "INT",
             Signal::Quit => "QUIT",

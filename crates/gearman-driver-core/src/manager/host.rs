@@ -1,7 +1,11 @@
-//! The host: started, watched, and started again.
+//! The hosts: started, watched, and started again.
 //!
-//! Processes outlive their host (the shell adopts them), so its loss costs nothing but the time in which no process
-//! can be started.
+//! One is in force: new processes come from it. Beside it there may be one that loads a new generation, and those of
+//! older generations that still have processes ([`reload`](super::reload)). Processes outlive their host (the shell
+//! adopts them), so the loss of the one in force costs nothing but the time in which no process can be started.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::backoff::{Backoff, Jitter};
 use super::{Effect, Manager, Phase, log};
@@ -10,8 +14,6 @@ use crate::level::Level;
 use crate::manager::job::Job;
 use crate::process::{Activity, ExitStatus, HostId, ProcessId};
 use crate::time::Time;
-use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// A host that lived as long as this has not "died at once".
 const GOOD_RUN: Duration = Duration::from_secs(30);
@@ -19,18 +21,27 @@ const GOOD_RUN: Duration = Duration::from_secs(30);
 /// The generation of the worker code that the running executable holds.
 const FIRST_GENERATION: u32 = 1;
 
-/// The host and what is known of starting it.
+/// The hosts and what is known of starting them.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    state: State,
+    pub(super) state: State,
     next: u32,
     backoff: Backoff,
-    /// The worker code that is loaded; `None` before the first host is ready.
+    /// The worker code that is in force; `None` before the first host is ready.
     pub(super) generation: Option<u32>,
+    /// The jobs of that.
+    pub(super) declarations: Vec<JobDeclaration>,
+    /// The newest generation that was ever asked for.
+    newest: u32,
+    /// Ready hosts of other generations, with that.
+    others: BTreeMap<HostId, u32>,
+    /// Hosts that have been asked to end and have not yet.
+    dismissed: BTreeSet<HostId>,
 }
 
+/// The host of the generation in force.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     #[default]
     None,
     /// Asked for; loading its worker code.
@@ -50,12 +61,26 @@ impl Hosts {
         }
     }
 
-    /// The host process, if there is one.
-    pub(super) fn alive(&self) -> Option<HostId> {
+    fn in_force(&self) -> Option<HostId> {
         match self.state {
             State::Starting { host } | State::Ready { host, .. } => Some(host),
             State::None | State::Waiting { .. } => None,
         }
+    }
+
+    /// The hosts that have not been asked to end.
+    pub(super) fn needed(&self) -> Vec<HostId> {
+        self.in_force().into_iter().chain(self.others.keys().copied()).collect()
+    }
+
+    /// Whether no host process is left.
+    pub(super) fn are_gone(&self) -> bool {
+        self.needed().is_empty() && self.dismissed.is_empty()
+    }
+
+    /// Ready hosts of other generations than that in force, with that.
+    pub(super) fn others(&self) -> impl Iterator<Item = (HostId, u32)> {
+        self.others.iter().map(|(&host, &generation)| (host, generation))
     }
 
     /// When the next one is due.
@@ -73,6 +98,57 @@ impl Hosts {
         }
     }
 
+    /// A host, and a generation that nobody has seen yet.
+    pub(super) fn of_a_new_generation(&mut self) -> (HostId, u32) {
+        self.newest = self.newest.max(self.generation.unwrap_or_default()) + 1;
+        self.next += 1;
+        (HostId(self.next), self.newest)
+    }
+
+    /// Asks a host to end that is needed no more.
+    pub(super) fn dismiss(&mut self, host: HostId, out: &mut Vec<Effect>) {
+        self.others.remove(&host);
+        if self.in_force() == Some(host) {
+            self.state = State::None;
+        }
+        if self.dismissed.insert(host) {
+            out.push(Effect::StopHost { host });
+        }
+    }
+
+    /// A host of another generation forks from now on. The one before stays while it is needed.
+    pub(super) fn put_in_force(&mut self, host: HostId, generation: u32, now: Time, out: &mut Vec<Effect>) {
+        self.set_aside(out);
+        self.state = State::Ready { host, since: now };
+        self.generation = Some(generation);
+        self.backoff.reset();
+    }
+
+    /// A generation from before is in force again: its host if that is still there, else a new one.
+    pub(super) fn return_to(&mut self, generation: u32, now: Time, out: &mut Vec<Effect>) {
+        self.set_aside(out);
+        self.generation = Some(generation);
+        self.backoff.reset();
+        let there = self.others.iter().find(|(_, of)| **of == generation).map(|(&host, _)| host);
+        match there {
+            Some(host) => {
+                self.others.remove(&host);
+                self.state = State::Ready { host, since: now };
+            }
+            None => self.start(out),
+        }
+    }
+
+    fn set_aside(&mut self, out: &mut Vec<Effect>) {
+        match std::mem::take(&mut self.state) {
+            State::Ready { host, .. } => {
+                self.others.insert(host, self.generation.unwrap_or_default());
+            }
+            State::Starting { host } => self.dismiss(host, out),
+            State::None | State::Waiting { .. } => {}
+        }
+    }
+
     fn start(&mut self, out: &mut Vec<Effect>) {
         self.next += 1;
         let host = HostId(self.next);
@@ -80,8 +156,7 @@ impl Hosts {
         out.push(Effect::StartHost { host, generation: self.generation.unwrap_or(FIRST_GENERATION) });
     }
 
-    fn start_again(&mut self, now: Time, jitter: &mut Jitter, out: &mut Vec<Effect>) {
-        let delay = self.backoff.failed(now, jitter);
+    fn start_again(&mut self, delay: Duration, now: Time, out: &mut Vec<Effect>) {
         if delay.is_zero() {
             self.start(out);
         } else {
@@ -89,6 +164,11 @@ impl Hosts {
             let message = format!("The next host is started in {:.1} s", delay.as_secs_f64());
             out.push(log(Level::Warn, message));
         }
+    }
+
+    fn failed(&mut self, now: Time, jitter: &mut Jitter) -> Duration {
+        self.state = State::None;
+        self.backoff.failed(now, jitter)
     }
 }
 
@@ -113,39 +193,25 @@ impl Manager {
         now: Time,
         out: &mut Vec<Effect>,
     ) {
+        if self.reload.is_loading(host) {
+            return self.reloaded(host, declarations, now, out);
+        }
         if self.hosts.state != (State::Starting { host }) {
             return;
         }
         self.hosts.state = State::Ready { host, since: now };
-        self.hosts.generation = Some(generation);
         if self.phase != Phase::Running {
             return;
         }
-        let declared: BTreeSet<String> = declarations.iter().map(|declaration| declaration.name.clone()).collect();
-        for declaration in declarations {
-            let name = declaration.name.clone();
-            if let Some(job) = self.jobs.get_mut(&name) {
-                job.declare_again(declaration);
-            } else {
-                let job = Job::new(declaration);
-                let message = format!("Added new job: {name} (processes: {})", job.limits().min());
-                out.push(log(Level::Debug, message));
-                self.jobs.insert(name, job);
-            }
-        }
-        for (name, job) in &mut self.jobs {
-            if !declared.contains(name) && !job.is_retired() {
-                let message = format!("The worker code no longer has the job {name}: its processes are stopped");
-                out.push(log(Level::Warn, message));
-                job.retire();
-            }
-        }
-        self.balance_all(now, out);
-        self.drop_retired();
+        self.hosts.generation = Some(generation);
+        self.begin_generation(generation, declarations, now, out);
     }
 
     pub(super) fn host_failed(&mut self, host: HostId, error: String, now: Time, out: &mut Vec<Effect>) {
-        if self.hosts.state != (State::Starting { host }) {
+        if self.reload.is_loading(host) {
+            return self.reload_failed(&error, out);
+        }
+        if self.hosts.dismissed.remove(&host) || self.hosts.state != (State::Starting { host }) {
             return;
         }
         self.hosts.state = State::None;
@@ -158,7 +224,7 @@ impl Manager {
             return;
         }
         out.push(log(Level::Error, format!("The host could not be started: {error}")));
-        self.hosts.start_again(now, &mut self.jitter, out);
+        self.replace_host(now, out);
     }
 
     pub(super) fn host_gone(
@@ -170,13 +236,14 @@ impl Manager {
         now: Time,
         out: &mut Vec<Effect>,
     ) {
+        let expected = self.hosts.dismissed.remove(&host) || self.phase != Phase::Running;
         let lived = match self.hosts.state {
             State::Ready { host: ready, since } if ready == host => Some(now.since(since)),
             State::Starting { host: starting } if starting == host => Some(Duration::ZERO),
             _ => None,
         };
-        let expected = self.phase != Phase::Running;
-        if lived.is_some() {
+        let known = lived.is_some() || self.hosts.others.remove(&host).is_some() || self.reload.is_loading(host);
+        if known || expected {
             let level = if expected { Level::Debug } else { Level::Error };
             let message = format!(
                 "The host ended with status {status}: {} process(es) go on, {} ended with it",
@@ -205,16 +272,27 @@ impl Manager {
         for process in left_out {
             self.lost(process, None, now, out);
         }
+        if self.reload.is_loading(host) {
+            self.reload_failed("the host ended before it had loaded the worker code", out);
+        }
         if let Some(lived) = lived {
             self.hosts.state = State::None;
             if lived >= GOOD_RUN {
                 self.hosts.backoff.reset();
             }
             if !expected {
-                self.hosts.start_again(now, &mut self.jitter, out);
+                self.replace_host(now, out);
             }
         }
         self.drop_retired();
+    }
+
+    /// The host in force is no more: the next one is started, or the generation before comes back.
+    fn replace_host(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let delay = self.hosts.failed(now, &mut self.jitter);
+        if !self.host_failed_on_trial(self.hosts.backoff.failures(), now, out) {
+            self.hosts.start_again(delay, now, out);
+        }
     }
 
     fn lost(&mut self, process: ProcessId, final_activity: Option<Activity>, now: Time, out: &mut Vec<Effect>) {

@@ -11,6 +11,7 @@ mod host;
 mod job;
 mod orders;
 mod poison;
+mod reload;
 mod shutdown;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use self::backoff::Jitter;
 use self::host::Hosts;
 use self::job::{Job, Nursery};
 use self::poison::Poison;
+use self::reload::Reload;
 use self::shutdown::Phase;
 use crate::level::Level;
 use crate::process::{Activity, ExitStatus, ProcessId};
@@ -75,6 +77,7 @@ pub struct Manager {
     /// Which job each process belongs to.
     owners: BTreeMap<ProcessId, String>,
     hosts: Hosts,
+    reload: Reload,
     phase: Phase,
     /// TERM and INT received so far.
     terms: u32,
@@ -83,6 +86,8 @@ pub struct Manager {
     poison: Poison,
     /// The time of the newest event.
     now: Time,
+    /// When the processes were last looked at.
+    observed: Time,
 }
 
 impl Manager {
@@ -95,12 +100,14 @@ impl Manager {
             jobs: BTreeMap::new(),
             owners: BTreeMap::new(),
             hosts: Hosts::default(),
+            reload: Reload::default(),
             phase: Phase::Running,
             terms: 0,
             next_process: 1,
             jitter,
             poison,
             now: Time::START,
+            observed: Time::START,
         }
     }
 
@@ -114,6 +121,8 @@ impl Manager {
         let mut out = Vec::new();
         self.take_in(now, event, &mut out);
         self.pass_time(now, &mut out);
+        self.judge_generation(now, &mut out);
+        self.release_hosts(&mut out);
         self.finish_shutdown(now, &mut out);
         for effect in &out {
             if let Effect::Spawn { process, job, .. } = effect {
@@ -129,7 +138,7 @@ impl Manager {
         if self.phase != Phase::Running {
             return self.shutdown_deadline();
         }
-        let jobs = self.jobs.values().filter_map(|job| job.next_deadline(self.now));
+        let jobs = self.jobs.values().filter_map(|job| job.next_deadline(self.now, self.observed));
         self.hosts.next_deadline().into_iter().chain(jobs).chain(self.poison.next_deadline()).min()
     }
 
@@ -142,6 +151,7 @@ impl Manager {
             pid: None,
             shutting_down: self.phase != Phase::Running,
             generation: self.hosts.generation,
+            loading: self.reload.loading_generation(),
             max_idle_time: self.settings.max_idle_time,
             jobs: self.jobs.values().map(Job::snapshot).collect(),
             ..Snapshot::default()
@@ -156,12 +166,7 @@ impl Manager {
                 self.remember_suspects(out);
                 self.start_first_host(out);
             }
-            Event::HostReady { host, generation, jobs } => {
-                if self.hosts.generation.is_some_and(|loaded| loaded != generation) {
-                    self.forget_suspects(out);
-                }
-                self.host_ready(host, generation, jobs, now, out);
-            }
+            Event::HostReady { host, generation, jobs } => self.host_ready(host, generation, jobs, now, out),
             Event::HostFailed { host, error } => self.host_failed(host, error, now, out),
             Event::HostGone { host, status, adopted, ended } => {
                 self.host_gone(host, status, adopted, ended, now, out);
@@ -177,6 +182,7 @@ impl Manager {
             }
             Event::Answered { suspects } => self.answered(&suspects, now, out),
             Event::Observed { processes } => {
+                self.observed = now;
                 for (process, activity) in processes {
                     if let Some(job) = self.owner(process) {
                         job.observe(process, activity, now);
@@ -184,8 +190,14 @@ impl Manager {
                 }
             }
             Event::Looked { functions, complete } => self.looked(&functions, complete, now, out),
+            Event::Configured { max_idle_time, shutdown_timeout, poison_limit } => {
+                self.set_poison_limit(poison_limit, out);
+                self.settings.max_idle_time = max_idle_time.unwrap_or(self.settings.max_idle_time);
+                self.settings.shutdown_timeout = shutdown_timeout;
+            }
             Event::Signal(signal) => self.signal(signal, now, out),
-            Event::Tick => {}
+            // The processes have been looked at just before.
+            Event::Tick => self.observed = now,
         }
     }
 
@@ -259,7 +271,7 @@ impl Manager {
         }
         self.start_due_host(now, out);
         self.expire_suspects(now, out);
-        let mut nursery = Nursery { host: self.hosts.ready(), next: &mut self.next_process };
+        let mut nursery = nursery(&self.hosts, &mut self.next_process, &mut self.jitter);
         for job in self.jobs.values_mut() {
             if job.pass_time(now) {
                 job.balance(now, &mut nursery, out);
@@ -268,14 +280,14 @@ impl Manager {
     }
 
     fn balance(&mut self, job: &str, now: Time, out: &mut Vec<Effect>) {
-        let mut nursery = Nursery { host: self.hosts.ready(), next: &mut self.next_process };
+        let mut nursery = nursery(&self.hosts, &mut self.next_process, &mut self.jitter);
         if let Some(job) = self.jobs.get_mut(job) {
             job.balance(now, &mut nursery, out);
         }
     }
 
     fn balance_all(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let mut nursery = Nursery { host: self.hosts.ready(), next: &mut self.next_process };
+        let mut nursery = nursery(&self.hosts, &mut self.next_process, &mut self.jitter);
         for job in self.jobs.values_mut() {
             job.balance(now, &mut nursery, out);
         }
@@ -288,6 +300,11 @@ impl Manager {
     fn owner(&mut self, process: ProcessId) -> Option<&mut Job> {
         self.owners.get(&process).and_then(|name| self.jobs.get_mut(name))
     }
+}
+
+/// Where processes come from now.
+fn nursery<'a>(hosts: &Hosts, next: &'a mut u64, jitter: &'a mut Jitter) -> Nursery<'a> {
+    Nursery { host: hosts.ready(), generation: hosts.generation.unwrap_or_default(), next, jitter }
 }
 
 /// A log line about no process in particular.

@@ -14,6 +14,9 @@ impl Manager {
             self.drain("shutdown was ordered", now, out);
             return;
         }
+        if order == Order::Reload {
+            return self.reload(Some(id), "ordered", out);
+        }
         let result = self.carry_out(order, now, out);
         out.push(Effect::Reply { id, result });
     }
@@ -40,6 +43,31 @@ impl Manager {
                 self.stop_all(&ours, now, out);
                 Ok(())
             }
+            Order::KillNow { pids } => {
+                let ours = self.processes_where(|_, pid| pid.is_some_and(|pid| pids.contains(&pid)));
+                if ours.is_empty() {
+                    return Err(OrderError::NotOurs);
+                }
+                for process in ours {
+                    if let Some(job) = self.owner(process) {
+                        job.kill(process, "an operator ordered it", now, out);
+                    }
+                }
+                if self.phase == Phase::Running {
+                    self.balance_all(now, out);
+                }
+                Ok(())
+            }
+            Order::Restart { job: name } => {
+                let (next, ending) = (ProcessId(self.next_process), self.phase != Phase::Running);
+                let job = self.declared_job(&name)?;
+                if ending {
+                    return Err(OrderError::ShuttingDown);
+                }
+                job.restart(next);
+                self.balance(&name, now, out);
+                Ok(())
+            }
             Order::KillAll(selection) => {
                 let processes = match selection {
                     JobSelection::All => self.processes_where(|_, _| true),
@@ -62,8 +90,8 @@ impl Manager {
                 self.settings.max_idle_time = time;
                 Ok(())
             }
-            // Answered before it takes effect, so `order` has dealt with it.
-            Order::Shutdown => Ok(()),
+            // `order` has dealt with them: answered before they take effect, or later.
+            Order::Shutdown | Order::Reload => Ok(()),
         }
     }
 

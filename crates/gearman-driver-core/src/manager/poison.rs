@@ -233,6 +233,22 @@ impl Manager {
         }
     }
 
+    /// The limit is another from now on, also for those that are known.
+    pub(super) fn set_poison_limit(&mut self, limit: u32, out: &mut Vec<Effect>) {
+        if limit == self.poison.limit {
+            return;
+        }
+        let known = std::mem::take(&mut self.poison.suspects);
+        let had_some = !known.is_empty();
+        self.poison.limit = limit;
+        for suspect in known.into_iter().filter(|_| limit > 0) {
+            self.poison.keep(suspect);
+        }
+        if had_some {
+            out.push(self.poison.list());
+        }
+    }
+
     /// Forgets those whose last death is long ago.
     pub(super) fn expire_suspects(&mut self, now: Time, out: &mut Vec<Effect>) {
         if self.poison.next_deadline().is_some_and(|due| due <= now) && self.poison.forget(|one| one.expires <= now) {

@@ -32,6 +32,7 @@ pub(super) enum Phase {
 impl Manager {
     pub(super) fn signal(&mut self, signal: Signal, now: Time, out: &mut Vec<Effect>) {
         match signal {
+            Signal::Hup => self.reload(None, signal.name(), out),
             Signal::Quit | Signal::Abrt => self.end_at_once(signal.name(), now, out),
             Signal::Term | Signal::Int => {
                 self.terms = self.terms.saturating_add(1);
@@ -58,7 +59,7 @@ impl Manager {
         );
         out.push(log(Level::Info, message));
         self.phase = Phase::Draining { kill_at: now + timeout };
-        self.hosts.give_up_waiting();
+        self.give_up_hosts(out);
         for process in processes {
             if let Some(job) = self.owner(process) {
                 job.stop(process, now, out);
@@ -81,11 +82,11 @@ impl Manager {
                     .map(|(process, worker)| worker.pid().map_or(process.to_string(), |pid| pid.to_string()))
                     .collect();
                 let message = format!("these processes are still there after SIGKILL: {}", left.join(", "));
-                out.extend(self.hosts.alive().map(|host| Effect::StopHost { host }));
+                self.dismiss_hosts(out);
                 self.exit(1, Some(message), out);
             }
             Phase::Leaving { give_up_at } if give_up_at <= now => {
-                out.push(log(Level::Warn, "The host does not end: it is left behind".to_owned()));
+                out.push(log(Level::Warn, "A host does not end: it is left behind".to_owned()));
                 self.exit(0, None, out);
             }
             _ => {}
@@ -96,14 +97,14 @@ impl Manager {
     pub(super) fn finish_shutdown(&mut self, now: Time, out: &mut Vec<Effect>) {
         match self.phase {
             Phase::Draining { .. } | Phase::Killing { .. } if !self.jobs.values().any(Job::has_workers) => {
-                if let Some(host) = self.hosts.alive() {
-                    self.phase = Phase::Leaving { give_up_at: now + HOST_GRACE };
-                    out.push(Effect::StopHost { host });
-                } else {
+                self.dismiss_hosts(out);
+                if self.hosts.are_gone() {
                     self.exit(0, None, out);
+                } else {
+                    self.phase = Phase::Leaving { give_up_at: now + HOST_GRACE };
                 }
             }
-            Phase::Leaving { .. } if self.hosts.alive().is_none() => self.exit(0, None, out),
+            Phase::Leaving { .. } if self.hosts.are_gone() => self.exit(0, None, out),
             _ => {}
         }
     }
@@ -120,7 +121,7 @@ impl Manager {
         match self.phase {
             Phase::Running | Phase::Draining { .. } => {
                 out.push(log(Level::Warn, format!("Ending at once ({why})")));
-                self.hosts.give_up_waiting();
+                self.give_up_hosts(out);
                 self.kill_all("the driver ends at once", now, out);
             }
             Phase::Killing { .. } | Phase::Leaving { .. } | Phase::Ended => {}
@@ -139,6 +140,18 @@ impl Manager {
     fn exit(&mut self, code: u8, message: Option<String>, out: &mut Vec<Effect>) {
         self.phase = Phase::Ended;
         out.push(Effect::Exit { code, message });
+    }
+
+    /// No host is started any more.
+    fn give_up_hosts(&mut self, out: &mut Vec<Effect>) {
+        self.hosts.give_up_waiting();
+        self.end_reload(out);
+    }
+
+    fn dismiss_hosts(&mut self, out: &mut Vec<Effect>) {
+        for host in self.hosts.needed() {
+            self.hosts.dismiss(host, out);
+        }
     }
 
     fn all_processes(&self) -> Vec<ProcessId> {

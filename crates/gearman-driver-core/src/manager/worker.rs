@@ -10,6 +10,10 @@ use crate::time::Time;
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
     pub(super) host: HostId,
+    /// The worker code that it runs.
+    pub(super) generation: u32,
+    /// Its own random part, 0.0 to 1.0, of what is spread over processes that began together.
+    pub(super) jitter: f64,
     pub(super) life: Life,
     /// What it last said of itself.
     pub(super) activity: Option<Activity>,
@@ -51,8 +55,8 @@ pub(super) enum Reluctance {
 }
 
 impl Worker {
-    pub(super) fn spawning(host: HostId) -> Self {
-        Self { host, life: Life::Spawning { then: Then::Serve }, activity: None }
+    pub(super) fn spawning(host: HostId, generation: u32, jitter: f64) -> Self {
+        Self { host, generation, jitter, life: Life::Spawning { then: Then::Serve }, activity: None }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
@@ -138,6 +142,7 @@ impl Worker {
         Some(ProcessSnapshot {
             pid,
             host: self.host,
+            generation: self.generation,
             started,
             state: self.state(),
             since,

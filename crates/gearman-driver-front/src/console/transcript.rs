@@ -215,7 +215,8 @@ impl Samples {
         if is_time && !word.starts_with("1970-") {
             return SAMPLE_TIME.to_owned();
         }
-        let may_be_pid = line == word || line.starts_with("> kill ") || line.starts_with("> stop ");
+        let ends = ["> kill ", "> stop ", "> kill_now "];
+        let may_be_pid = line == word || ends.iter().any(|command| line.starts_with(command));
         if may_be_pid && word.parse::<u32>().is_ok_and(|pid| pid > 1) {
             let index = self.pids.iter().position(|pid| pid == word).unwrap_or_else(|| {
                 self.pids.push(word.to_owned());

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use gearman_driver_core::level::Level;
 use gearman_driver_core::order::{Order, OrderError};
 use gearman_driver_core::snapshot::Snapshot;
 
@@ -34,6 +35,22 @@ impl Handle {
     /// When the driver has ended.
     pub fn set_interval_blocking(&self, interval: Duration) -> Result<(), DriverGone> {
         block_on(self.set_interval(interval))
+    }
+
+    /// As [`Handle::set_loglevel`]; blocks this thread. Not for the event loop's own, which would wait for itself.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub fn set_loglevel_blocking(&self, level: Level) -> Result<(), DriverGone> {
+        block_on(self.set_loglevel(level))
+    }
+
+    /// As [`Handle::save`]; blocks this thread. Not for the event loop's own, which would wait for itself.
+    ///
+    /// # Errors
+    /// When the driver has ended.
+    pub fn save_blocking(&self) -> Result<Result<(), String>, DriverGone> {
+        block_on(self.save())
     }
 }
 
@@ -80,7 +97,8 @@ mod tests {
                         let version = "1.2.3".to_owned();
                         drop(reply.send(Arc::new(Snapshot { version, ..Snapshot::default() })));
                     }
-                    Request::SetInterval { reply, .. } => drop(reply.send(())),
+                    Request::SetInterval { reply, .. } | Request::SetLogLevel { reply, .. } => drop(reply.send(())),
+                    Request::Save { reply } => drop(reply.send(Ok(()))),
                 }
             }
         });

@@ -28,20 +28,19 @@ struct Driver {
     manager: Manager,
     replies: BTreeMap<OrderId, Result<(), OrderError>>,
     orders: u64,
+    jobs: Vec<JobDeclaration>,
 }
 
 impl Driver {
     fn new(jobs: &[(&str, u32, u32)]) -> Self {
         let manager = Manager::new(Settings { version: "1.2.3".to_owned(), ..Settings::default() });
-        let mut driver = Self { manager, replies: BTreeMap::new(), orders: 0 };
-        let declare = |&(name, min, max): &(&str, u32, u32)| JobDeclaration {
-            name: name.to_owned(),
-            functions: vec![name.to_owned()],
-            limits: Limits::new(min, max).unwrap(),
-            max_idle_time: None,
+        let mut driver = Self { manager, replies: BTreeMap::new(), orders: 0, jobs: Vec::new() };
+        let declare = |&(name, min, max): &(&str, u32, u32)| {
+            JobDeclaration::new(name, vec![name.to_owned()], Limits::new(min, max).unwrap())
         };
         driver.feed(Event::Started);
-        let jobs = jobs.iter().map(declare).collect();
+        driver.jobs = jobs.iter().map(declare).collect();
+        let jobs = driver.jobs.clone();
         driver.feed(Event::HostReady { host: HostId(1), generation: 1, jobs });
         driver
     }
@@ -51,6 +50,9 @@ impl Driver {
         while let Some(event) = events.pop() {
             for effect in self.manager.handle(Time::START, event) {
                 match effect {
+                    Effect::StartHost { host, generation } if generation > 1 => {
+                        events.push(Event::HostReady { host, generation, jobs: self.jobs.clone() });
+                    }
                     Effect::Spawn { process, .. } => {
                         let pid = 20_000 + u32::try_from(process.0).unwrap();
                         events.push(Event::Spawned { process, pid });
@@ -79,7 +81,8 @@ impl Driver {
             Request::Snapshot { reply } => {
                 let _ = reply.send(Arc::new(self.snapshot()));
             }
-            Request::SetInterval { reply, .. } => drop(reply.send(())),
+            Request::SetInterval { reply, .. } | Request::SetLogLevel { reply, .. } => drop(reply.send(())),
+            Request::Save { reply } => drop(reply.send(Ok(()))),
         }
     }
 

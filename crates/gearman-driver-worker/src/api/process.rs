@@ -21,31 +21,63 @@ pub(crate) enum Body {
 /// The process loop calls [`start`](ProcessWorker::start), then [`run`](ProcessWorker::run) for each job, then
 /// [`stop`](ProcessWorker::stop). No panic of worker code leaves any of them.
 pub struct ProcessWorker {
-    worker: Box<dyn Worker>,
-    job: LoadedJob,
-    /// One for each of the job's functions.
-    bodies: Vec<Body>,
+    parts: Parts,
+}
+
+/// The worker, its job, and how to run each of the job's functions.
+enum Parts {
+    /// A test's.
+    Own { worker: Box<dyn Worker>, job: LoadedJob, bodies: Vec<Body> },
+    /// The host's, which stay where they are: moving them would write to pages that all processes share, and dropping
+    /// them is the host's affair.
+    Host { worker: &'static mut dyn Worker, job: &'static LoadedJob, bodies: &'static [Body] },
 }
 
 impl ProcessWorker {
+    /// One with a worker of its own, for tests.
     pub(crate) fn new(worker: Box<dyn Worker>, job: LoadedJob, bodies: Vec<Body>) -> Self {
-        Self { worker, job, bodies }
+        Self { parts: Parts::Own { worker, job, bodies } }
+    }
+
+    /// One in a forked process, with what the host has loaded.
+    pub(crate) fn of_host(worker: &'static mut dyn Worker, job: &'static LoadedJob, bodies: &'static [Body]) -> Self {
+        Self { parts: Parts::Host { worker, job, bodies } }
     }
 
     /// The job that this process serves.
     #[must_use]
     pub fn job(&self) -> &LoadedJob {
-        &self.job
+        match &self.parts {
+            Parts::Own { job, .. } => job,
+            Parts::Host { job, .. } => job,
+        }
     }
 
     /// What to register with the job servers.
     #[must_use]
     pub fn functions(&self) -> &[LoadedFunction] {
-        &self.job.functions
+        &self.job().functions
     }
 
     pub(crate) fn worker(&self) -> &dyn Worker {
-        &*self.worker
+        match &self.parts {
+            Parts::Own { worker, .. } => &**worker,
+            Parts::Host { worker, .. } => &**worker,
+        }
+    }
+
+    fn worker_mut(&mut self) -> &mut dyn Worker {
+        match &mut self.parts {
+            Parts::Own { worker, .. } => &mut **worker,
+            Parts::Host { worker, .. } => &mut **worker,
+        }
+    }
+
+    fn body(&self, function: usize) -> Option<&Body> {
+        match &self.parts {
+            Parts::Own { bodies, .. } => bodies.get(function),
+            Parts::Host { bodies, .. } => bodies.get(function),
+        }
     }
 
     /// Runs `process_start`.
@@ -53,14 +85,14 @@ impl ProcessWorker {
     /// # Errors
     /// What the hook said, or the text of its panic.
     pub fn start(&mut self) -> Result<(), Error> {
-        guard(|| self.worker.process_start()).map_err(|caught| caught.message.into())
+        guard(|| self.worker_mut().process_start()).map_err(|caught| caught.message.into())
     }
 
     /// Runs `process_stop`. A panic in it is of no consequence: the process is about to end, and Rust's panic message
     /// has gone to its standard error.
     pub fn stop(&mut self) {
         let stopped = guard(|| {
-            self.worker.process_stop();
+            self.worker_mut().process_stop();
             Ok(())
         });
         drop(stopped.map_err(|caught| caught.message));
@@ -69,12 +101,12 @@ impl ProcessWorker {
     /// The title that the worker wants for its process; `None` for the driver's own, also where the hook panics.
     #[must_use]
     pub fn process_name(&self, original: &str) -> Option<String> {
-        guard(|| Ok(self.worker.process_name(original, &self.job.name))).unwrap_or(None)
+        guard(|| Ok(self.worker().process_name(original, &self.job().name))).unwrap_or(None)
     }
 
     /// Whether the function at this place is asynchronous: [`run_async`](ProcessWorker::run_async) runs it.
     pub(crate) fn is_async(&self, function: usize) -> bool {
-        matches!(self.bodies.get(function), Some(Body::Async(_)))
+        matches!(self.body(function), Some(Body::Async(_)))
     }
 
     /// Runs one job of the function at this place in [`functions`](ProcessWorker::functions), and says what to answer.
@@ -84,8 +116,8 @@ impl ProcessWorker {
             notes.failed(&message);
             Outcome { answer: Answer::Fail { message }, replace_process: false }
         };
-        let (name, of_job) = (job.function_name(), &self.job.name);
-        let run: &dyn Fn(&mut Call<'_>) -> Result<Vec<u8>, Failed> = match self.bodies.get(function) {
+        let (name, of_job) = (job.function_name(), &self.job().name);
+        let run: &dyn Fn(&mut Call<'_>) -> Result<Vec<u8>, Failed> = match self.body(function) {
             Some(Body::Written(run)) => run,
             Some(Body::Given(method)) => &|call| run_given(method, call),
             Some(Body::Async(_)) => {
@@ -99,7 +131,7 @@ impl ProcessWorker {
         // Each step is guarded by itself; this outer guard is for what lies between them, such as the destructor of a
         // decoded workload.
         let ran = guard(|| {
-            let mut call = Call::new(&*self.worker, job, assignment.workload(), notes, &panicked);
+            let mut call = Call::new(self.worker(), job, assignment.workload(), notes, &panicked);
             Ok(run(&mut call))
         });
         self.outcome(function, ran, panicked.get(), notes)
@@ -108,14 +140,14 @@ impl ProcessWorker {
     /// As [`run`](ProcessWorker::run), for asynchronous functions and for others, which block. Several may be on their
     /// way at once.
     pub async fn run_async(&self, function: usize, job: &mut Job, notes: &dyn Notes) -> Outcome {
-        let Some(Body::Async(run)) = self.bodies.get(function) else {
+        let Some(Body::Async(run)) = self.body(function) else {
             return self.run(function, job, notes);
         };
         let panicked = Cell::new(false);
         let assignment = job.assignment();
         let ran = guard_async(async {
             // Its own box, so that what a panic leaves of it is dropped within the guard.
-            Ok(run(Call::new(&*self.worker, job, assignment.workload(), notes, &panicked)).await)
+            Ok(run(Call::new(self.worker(), job, assignment.workload(), notes, &panicked)).await)
         })
         .await;
         self.outcome(function, ran, panicked.get(), notes)
@@ -147,14 +179,14 @@ impl ProcessWorker {
     }
 
     fn failure(&self, function: usize, message: String) -> Answer {
-        let exceptions = self.job.functions.get(function).is_some_and(|function| function.exceptions);
+        let exceptions = self.job().functions.get(function).is_some_and(|function| function.exceptions);
         if exceptions { Answer::Exception { message } } else { Answer::Fail { message } }
     }
 }
 
 impl std::fmt::Debug for ProcessWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProcessWorker").field("job", &self.job).finish_non_exhaustive()
+        f.debug_struct("ProcessWorker").field("job", self.job()).finish_non_exhaustive()
     }
 }
 

@@ -9,13 +9,14 @@ mod guard;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use gearman_driver_sys::fork::{Forked, fork};
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::reap::{self, Ended};
-use gearman_driver_sys::{hugepages, signal, title};
+use gearman_driver_sys::{heap, hugepages, signal, title};
 use gearman_driver_wire::host::{
     FromHost, JobDeclaration, Lines, Load, MessageError, PROTOCOL_VERSION, ToHost, encode,
 };
@@ -31,6 +32,8 @@ use crate::process::{self, Plan};
 pub struct Program<'a> {
     /// The program's name as it was started. With the driver's name, where it has one, `process_name` hooks get it as `original`.
     pub name: String,
+    /// Where it says that workers are looked for.
+    pub namespaces: Vec<String>,
     /// Which worker types are loaded, by type path.
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
@@ -44,6 +47,9 @@ pub fn serve(socket: OwnedFd, program: Program<'_>) -> i32 {
     match Host::load(&mut channel, program) {
         Ok(Some(host)) => {
             let name = shown_name(&program_name, &host.load);
+            // Last: what loading freed is not to be used again either.
+            channel.settle();
+            heap::settle();
             match host.serve(channel, &name) {
                 Stopped::Host => 0,
                 Stopped::Worker(plan) => process::run(*plan),
@@ -124,7 +130,7 @@ impl Host {
         guard::one_thread("before run() or start() was called")?;
         let before = guard::Sockets::now();
         let loaded = load(LoadRequest {
-            namespaces: &load_message.namespaces,
+            namespaces: if load_message.namespaces_of_program { &program.namespaces } else { &load_message.namespaces },
             wanted: program.wanted,
             server: &load_message.server,
             worker_options: &load_message.worker_options,
@@ -159,6 +165,7 @@ impl Host {
                     Ok(Some(ToHost::Spawn { process, job, slot, stdout, stderr })) => {
                         match self.spawn(&mut channel, process, &job) {
                             Some(Forked::Child) => {
+                                channel.leave();
                                 return Stopped::Worker(Box::new(self.into_plan(
                                     process,
                                     job,
@@ -247,7 +254,13 @@ impl Host {
     }
 
     /// In the child: what a worker process needs of the host, and no more. The host's socket is closed by the caller.
+    ///
+    /// The rest is leaked: each block that is freed here would cost the child a copy of a page of the host's.
     fn into_plan(self, process: u64, job: String, slot: u32, stdout: String, stderr: String, program: String) -> Plan {
+        let Self { mut load, loaded, lifeline, scoreboard, children: _, workers } = self;
+        let (server, host_name) = (mem::take(&mut load.server), mem::take(&mut load.host_name));
+        let driver_pid = load.driver_pid;
+        mem::forget((load, workers));
         Plan {
             process,
             job,
@@ -255,12 +268,12 @@ impl Host {
             stdout,
             stderr,
             program,
-            loaded: self.loaded,
-            lifeline: self.lifeline,
-            scoreboard: self.scoreboard,
-            server: self.load.server,
-            driver_pid: self.load.driver_pid,
-            host_name: self.load.host_name,
+            loaded,
+            lifeline,
+            scoreboard,
+            server,
+            driver_pid,
+            host_name,
         }
     }
 
@@ -326,6 +339,17 @@ struct Channel {
 impl Channel {
     fn new(socket: OwnedFd) -> Self {
         Self { socket: UnixStream::from(socket), lines: Lines::default(), closed: false }
+    }
+
+    /// Moves what is buffered to where the next allocations lie, since this is written to between two forks.
+    fn settle(&mut self) {
+        self.lines.reallocate();
+    }
+
+    /// In the child: closes the socket, and leaves the buffer as it is.
+    fn leave(self) {
+        drop(self.socket);
+        mem::forget(self.lines);
     }
 
     /// Sends a message. When the supervisor is gone, that is noted, and shows in `closed`.

@@ -84,24 +84,31 @@ impl Job {
 
     /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance.
     pub(in crate::manager) fn pass_time(&mut self, now: Time) -> bool {
-        if self.backoff.failures() == 0 {
-            return false;
+        if self.is_on_trial() {
+            let ran_well = self.on_trial().find(|&(_, started)| now.since(started) >= GOOD_RUN);
+            if let Some((process, _)) = ran_well {
+                self.ran_well(process);
+            }
         }
-        let ran_well = self.on_trial().find(|&(_, started)| now.since(started) >= GOOD_RUN);
-        if let Some((process, _)) = ran_well {
-            self.ran_well(process);
-        }
-        !self.backoff.holds(now) && self.counted() < self.target
+        self.wants_change(now)
+    }
+
+    /// Whether a good run of a process would change something.
+    fn is_on_trial(&self) -> bool {
+        self.backoff.failures() > 0 || !self.proven
+    }
+
+    fn wants_change(&self, now: Time) -> bool {
+        !self.backoff.holds(now) && (self.counted() < self.target || self.outdated(now) > 0)
     }
 
     /// When time alone next changes something.
-    pub(in crate::manager) fn next_deadline(&self, now: Time) -> Option<Time> {
-        if self.backoff.failures() == 0 {
-            return None;
-        }
-        let good_run = self.on_trial().map(|(_, started)| started + GOOD_RUN).min();
-        let held = (self.backoff.holds(now) && self.counted() < self.target).then(|| self.backoff.held_until());
-        good_run.into_iter().chain(held).min()
+    pub(in crate::manager) fn next_deadline(&self, now: Time, observed: Time) -> Option<Time> {
+        let good_run =
+            self.is_on_trial().then(|| self.on_trial().map(|(_, started)| started + GOOD_RUN).min()).flatten();
+        let waits = self.counted() < self.target || self.outdated(now) > 0;
+        let held = (self.backoff.holds(now) && waits).then(|| self.backoff.held_until());
+        good_run.into_iter().chain(held).chain(self.renewal_deadline(now, observed)).min()
     }
 
     /// Removes a process and keeps what it did.
@@ -138,6 +145,7 @@ impl Job {
         if process >= self.trial_from {
             self.backoff.reset();
             self.blameless_ends = 0;
+            self.proven = true;
         }
     }
 

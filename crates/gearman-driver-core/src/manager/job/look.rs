@@ -72,14 +72,17 @@ impl Job {
         let count = |wanted: fn(&Worker) -> bool| {
             u32::try_from(self.workers.values().filter(|worker| wanted(worker)).count()).unwrap_or(u32::MAX)
         };
+        // Replacements that come first are not more processes than the job has.
+        let beyond = if self.outdated(now) > 0 { self.counted().saturating_sub(self.target) } else { 0 };
+        let processes = self.counted() - beyond;
         let mut idle: Vec<Duration> = self.workers.values().filter_map(|worker| worker.idle(now)).collect();
         idle.sort_unstable_by(|a, b| b.cmp(a));
         Observation {
             news,
             status,
             waiting,
-            processes: count(Worker::counts),
-            busy: count(|worker| worker.counts() && worker.is_busy()),
+            processes,
+            busy: count(|worker| worker.counts() && worker.is_busy()).min(processes),
             draining: count(|worker| !worker.counts()),
             draining_busy: count(|worker| !worker.counts() && worker.is_busy()),
             idle,

@@ -6,14 +6,15 @@
 
 mod ends;
 mod look;
+mod renewal;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, Jitter};
 use super::worker::{Life, Then, Worker};
 use super::{Effect, LogLine};
-use crate::job::JobDeclaration;
+use crate::job::{JobDeclaration, Lifespan};
 use crate::level::Level;
 use crate::limits::Limits;
 use crate::order::OrderError;
@@ -30,6 +31,13 @@ pub(super) struct Job {
     declared: Limits,
     limits: Limits,
     max_idle_time: Option<Duration>,
+    lifespan: Lifespan,
+    /// The worker code that is in force.
+    generation: Option<u32>,
+    /// A process of that has run well.
+    proven: bool,
+    /// Processes that were asked for before this one are to be replaced.
+    restart_before: ProcessId,
     /// The worker code that is loaded now no longer has it.
     retired: bool,
     /// How many processes it should have, draining ones not counted. Within the limits.
@@ -56,19 +64,27 @@ pub(super) struct Job {
 pub(super) struct Nursery<'a> {
     /// The host that forks; `None`: nothing can be started now.
     pub(super) host: Option<HostId>,
+    /// The worker code of that host.
+    pub(super) generation: u32,
     /// The next process's name.
     pub(super) next: &'a mut u64,
+    /// Spreads what processes that begin together would do together.
+    pub(super) jitter: &'a mut Jitter,
 }
 
 impl Job {
     pub(super) fn new(declaration: JobDeclaration) -> Self {
-        let JobDeclaration { name, functions, limits, max_idle_time } = declaration;
+        let JobDeclaration { name, functions, limits, max_idle_time, lifespan, .. } = declaration;
         Self {
             name,
             functions,
             declared: limits,
             limits,
             max_idle_time,
+            lifespan,
+            generation: None,
+            proven: false,
+            restart_before: ProcessId(0),
             retired: false,
             target: limits.min(),
             workers: BTreeMap::new(),
@@ -89,6 +105,7 @@ impl Job {
         let keep_limits = self.limits_changed() && !self.retired;
         self.functions = declaration.functions;
         self.max_idle_time = declaration.max_idle_time;
+        self.lifespan = declaration.lifespan;
         self.declared = declaration.limits;
         self.retired = false;
         if !keep_limits {
@@ -151,24 +168,21 @@ impl Job {
         self.workers.iter().map(|(&process, worker)| (process, worker))
     }
 
-    /// Starts what is missing, and asks what is surplus to stop: idle processes first.
+    /// Starts what is missing, and asks what is surplus to stop: first what is to be replaced, then idle processes.
     ///
     /// Draining processes count towards max only: a process that is asked to stop is replaced at once where there is
     /// room, and when it has exited where there is none.
     pub(super) fn balance(&mut self, now: Time, nursery: &mut Nursery<'_>, out: &mut Vec<Effect>) {
         self.target = self.limits.clamp(self.target);
         self.stop_own_drainers(now, out);
-        let counted = self.counted();
-        if counted > self.target {
-            self.stop_surplus(counted - self.target, now, out);
-            return;
+        while let Some(surplus) = self.surplus(now) {
+            self.stop_surplus(surplus, now, out);
         }
         let Some(host) = nursery.host else { return };
         if self.backoff.holds(now) {
             return;
         }
-        let taken = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        let start = (self.target - counted).min(self.limits.max().saturating_sub(taken));
+        let start = self.missing(now);
         if start == 0 {
             return;
         }
@@ -177,9 +191,34 @@ impl Job {
         for _ in 0..start {
             let process = ProcessId(*nursery.next);
             *nursery.next += 1;
-            self.workers.insert(process, Worker::spawning(host));
+            self.workers.insert(process, Worker::spawning(host, nursery.generation, nursery.jitter.part()));
             out.push(Effect::Spawn { process, job: self.name.clone(), host });
         }
+    }
+
+    /// How many processes may be asked to stop now. Where some are to be replaced, enough others serve.
+    fn surplus(&self, now: Time) -> Option<u32> {
+        let surplus = self.counted().saturating_sub(self.target);
+        let outdated = self.outdated(now);
+        let spare = match outdated {
+            0 => surplus,
+            _ => self.spare_outdated(now),
+        };
+        Some(surplus.min(spare)).filter(|surplus| *surplus > 0)
+    }
+
+    /// How many processes may be started now: those that are missing, and replacements that come first.
+    fn missing(&self, now: Time) -> u32 {
+        let (counted, outdated) = (self.counted(), self.outdated(now));
+        let fresh = counted - outdated;
+        let taken = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
+        let ahead = match outdated {
+            0 => 0,
+            _ if self.awaits_proof() => 1_u32.saturating_sub(fresh),
+            _ => renewal::surge(self.limits.max()),
+        };
+        let room = self.limits.max().saturating_add(ahead).saturating_sub(taken);
+        self.target.saturating_add(ahead).saturating_sub(counted).min(self.target.saturating_sub(fresh)).min(room)
     }
 
     /// A process that was asked for runs, or an adopted one is confirmed under its PID.
@@ -293,11 +332,14 @@ impl Job {
             .workers
             .iter()
             .filter(|(_, worker)| worker.counts())
-            .map(|(&process, worker)| (worker.reluctance(now), process, worker.idle(now)))
+            .map(|(&process, worker)| {
+                let order = (!self.is_outdated(process, worker, now), worker.is_registered(), worker.reluctance(now));
+                (order, process, worker.idle(now))
+            })
             .collect();
         candidates.sort_unstable();
         candidates.truncate(usize::try_from(surplus).unwrap_or(usize::MAX));
-        let idle = candidates.iter().filter_map(|&(_, _, idle)| idle).min().unwrap_or_default().as_secs();
+        let idle = candidates.iter().filter_map(|&(.., idle)| idle).min().unwrap_or_default().as_secs();
         let message = format!("Stopping {} process(es) of type {} (idle: {idle})", candidates.len(), self.name);
         out.push(self.log(Level::Debug, None, message));
         for (_, process, _) in candidates {

@@ -185,8 +185,8 @@ fn spawns_that_fail_back_off_the_same_way() {
 #[test]
 fn a_process_that_drains_by_itself_is_replaced_where_there_is_room() {
     let mut d = driver([job("a", 1, 2)]);
-    d.at(3.0).is(1, ActivityState::Draining, 5);
-    d.looked(&[("a", 0, 0)]).then("spawn a#2");
+    let drains = d.at(3.0).activity(ActivityState::Draining, 5);
+    d.when(Event::Observed { processes: vec![(ProcessId(1), drains)] }).then("spawn a#2");
     d.exited(1, ExitStatus::Code(0)).then("");
 }
 

@@ -11,6 +11,8 @@ mod operators;
 mod poison;
 mod queues;
 mod random;
+mod recycling;
+mod reloads;
 mod shutdowns;
 
 use std::collections::BTreeMap;
@@ -31,7 +33,9 @@ pub(super) struct Driver {
     now: Time,
     log: Vec<String>,
     last_host: u32,
+    last_generation: u32,
     orders: u64,
+    in_force: Option<u32>,
 }
 
 /// What the manager asked for in answer to one event.
@@ -52,12 +56,7 @@ pub(super) fn job(name: &str, min: u32, max: u32) -> JobDeclaration {
 
 /// A job with several functions.
 pub(super) fn group(name: &str, functions: &[&str], min: u32, max: u32) -> JobDeclaration {
-    JobDeclaration {
-        name: name.to_owned(),
-        functions: functions.iter().map(ToString::to_string).collect(),
-        limits: Limits::new(min, max).unwrap(),
-        max_idle_time: None,
-    }
+    JobDeclaration::new(name, functions.iter().map(ToString::to_string).collect(), Limits::new(min, max).unwrap())
 }
 
 /// A driver with a ready host; the processes of the minimum run, and have registered.
@@ -75,7 +74,15 @@ pub(super) fn driver_with(settings: Settings, jobs: impl IntoIterator<Item = Job
 
 impl Driver {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { manager: Manager::new(settings), now: Time::START, log: Vec::new(), last_host: 0, orders: 0 }
+        Self {
+            manager: Manager::new(settings),
+            now: Time::START,
+            log: Vec::new(),
+            last_host: 0,
+            orders: 0,
+            in_force: None,
+            last_generation: 0,
+        }
     }
 
     /// The clock stands at so many seconds after the start.
@@ -90,9 +97,15 @@ impl Driver {
         for effect in effects {
             match effect {
                 Effect::Log(line) => self.log.push(format!("{} {line}", line.level)),
-                Effect::StartHost { host, .. } => {
-                    self.last_host = host.0;
-                    words.push(format!("start host {}", host.0));
+                Effect::StartHost { host, generation } => {
+                    (self.last_host, self.last_generation) = (host.0, generation);
+                    let of = if generation == 1 { String::new() } else { format!(" of generation {generation}") };
+                    words.push(format!("start host {}{of}", host.0));
+                }
+                Effect::InForce { generation } => {
+                    if self.in_force.replace(generation).is_some_and(|before| before != generation) {
+                        words.push(format!("in force {generation}"));
+                    }
                 }
                 Effect::StopHost { host } => words.push(format!("stop host {}", host.0)),
                 Effect::Spawn { process, job, .. } => {
@@ -123,8 +136,8 @@ impl Driver {
     }
 
     pub(super) fn host_ready(&mut self, jobs: impl IntoIterator<Item = JobDeclaration>) -> Answer {
-        let host = HostId(self.last_host);
-        self.when(Event::HostReady { host, generation: 1, jobs: jobs.into_iter().collect() })
+        let (host, generation) = (HostId(self.last_host), self.last_generation);
+        self.when(Event::HostReady { host, generation, jobs: jobs.into_iter().collect() })
     }
 
     pub(super) fn host_failed(&mut self, error: &str) -> Answer {
@@ -133,8 +146,12 @@ impl Driver {
     }
 
     pub(super) fn host_gone(&mut self, adopted: &[u64], ended: &[u64]) -> Answer {
+        self.this_host_gone(self.last_host, adopted, ended)
+    }
+
+    pub(super) fn this_host_gone(&mut self, host: u32, adopted: &[u64], ended: &[u64]) -> Answer {
         self.when(Event::HostGone {
-            host: HostId(self.last_host),
+            host: HostId(host),
             status: ExitStatus::Signal(9),
             adopted: adopted.iter().map(|&id| (ProcessId(id), pid(id))).collect(),
             ended: ended.iter().map(|&id| (ProcessId(id), None)).collect(),

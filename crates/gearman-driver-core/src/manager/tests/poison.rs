@@ -115,9 +115,24 @@ fn new_worker_code_gets_its_chance() {
     d.host_gone(&[2], &[]).then("start host 2");
     // The same worker code again.
     d.host_ready([job("a", 1, 1)]).then("");
-    d.at(60.0).host_gone(&[2], &[]).then("start host 3");
-    let ready = Event::HostReady { host: HostId(3), generation: 2, jobs: vec![job("a", 1, 1)] };
-    d.when(ready).then("suspects []");
+    d.at(60.0).order(Order::Reload).then("start host 3 of generation 2");
+    assert_eq!(d.host_ready([job("a", 1, 1)]).0.split("; ").next(), Some("suspects []"));
+}
+
+#[test]
+fn the_limit_can_change() {
+    let mut d = driver([job("a", 1, 1)]);
+    let configured = |poison_limit| Event::Configured {
+        max_idle_time: None,
+        shutdown_timeout: Duration::from_secs(25),
+        poison_limit,
+    };
+    let _ = dies(&mut d, "a", &work("H:1"), CRASH);
+    d.when(configured(3)).then("");
+    d.when(configured(1)).then("suspects [H:1:1!]");
+    d.when(configured(2)).then("suspects [H:1:1]");
+    d.when(configured(0)).then("suspects []");
+    assert_eq!(dies(&mut d, "a", &work("H:1"), CRASH), "spawn a#3");
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl World {
         let mut spawned_for = BTreeSet::new();
         for effect in self.manager.handle(self.now, event) {
             match effect {
-                Effect::Log(_) | Effect::UnknownJob { .. } | Effect::Suspects(_) => {}
+                Effect::Log(_) | Effect::UnknownJob { .. } | Effect::InForce { .. } | Effect::Suspects(_) => {}
                 Effect::Reply { id, .. } => answered.push(id),
                 Effect::StartHost { host, .. } => {
                     assert_eq!(self.host, None, "one host at a time");

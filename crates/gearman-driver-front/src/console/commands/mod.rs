@@ -3,9 +3,15 @@
 
 mod help;
 mod kill;
+mod kill_now;
 mod killall;
 mod list;
+mod ps;
 mod quit;
+mod reload;
+mod restart;
+mod save;
+mod set_loglevel;
 mod set_max_processes;
 mod set_min_processes;
 mod set_processes;
@@ -34,12 +40,18 @@ const BUILT_IN: &[&dyn Command] = &[
     &status::Status,
     &list::List,
     &show::Show,
+    &ps::Ps,
     &set_min_processes::SetMinProcesses,
     &set_max_processes::SetMaxProcesses,
     &set_processes::SetProcesses,
     &stop::Stop,
     &kill::Kill,
     &killall::KillAll,
+    &kill_now::KillNow,
+    &restart::Restart,
+    &reload::Reload,
+    &set_loglevel::SetLogLevel,
+    &save::Save,
     &shutdown::Shutdown,
     &snapshot::Snapshot,
     &version::Version,

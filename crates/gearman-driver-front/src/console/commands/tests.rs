@@ -6,10 +6,11 @@ use gearman_driver_core::time::{Time, UnixSeconds};
 
 use super::*;
 
-fn job(name: &str, min: u32, max: u32, pids: &[u32]) -> JobSnapshot {
+pub(super) fn job(name: &str, min: u32, max: u32, pids: &[u32]) -> JobSnapshot {
     let process = |&pid| ProcessSnapshot {
         pid,
         host: HostId(1),
+        generation: 1,
         started: Time::START,
         state: ActivityState::Idle,
         since: Time::START,
@@ -98,12 +99,18 @@ fn help_comes_from_the_registry() {
     status                     Shows all jobs, a row each, sorted by name|
     list                       Lists the names of all jobs, sorted|
     show JOB                   Shows one job: its row as in status, not padded, then the PID of each of its processes|
+    ps [JOB]                   Shows the processes of all jobs, or of one, a row each|
     set_min_processes JOB N    Sets how many processes the job has at least; missing ones are started at once|
     set_max_processes JOB N    Sets how many processes the job has at most; those beyond are asked to finish their job and exit|
     set_processes JOB MIN MAX  Sets both bounds in one step|
     stop PID...                Lets these processes finish their job and exit; they are replaced where needed|
     kill PID...                As stop: no job is killed|
     killall JOB...|*           As stop, for all processes of these jobs, or of all jobs|
+    kill_now PID...            Ends these processes and what they have started at once (SIGKILL); they are replaced where needed|
+    restart JOB                Replaces the job's processes step by step, the new ones first; running jobs are finished|
+    reload                     Loads worker code and configuration anew and replaces all processes step by step; no job is lost|
+    set_loglevel LEVEL         Sets the least important level that is logged: TRACE DEBUG INFO WARN ERROR FATAL OFF|
+    save                       Writes what was changed live (bounds, log level, interval, max_idle_time) into the last config file|
     shutdown                   Ends the driver: all processes finish their jobs first|
     snapshot                   Shows the driver, its jobs and their processes as one line of JSON|
     version                    Shows the driver's version|

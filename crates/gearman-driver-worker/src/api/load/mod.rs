@@ -167,17 +167,16 @@ impl Loaded {
 
     /// Keeps what a process of `job` needs. `None` if there is no such job.
     ///
-    /// For the child, right after the fork. The other workers are leaked, not dropped: their destructors belong to the
-    /// host, and freeing them would copy pages that all processes share.
+    /// For the child, right after the fork. All is leaked, this process's worker too: destructors belong to the host, and
+    /// freeing, or moving things about, would copy pages that all processes share.
     #[must_use]
-    pub fn into_process(mut self, job: &str) -> Option<ProcessWorker> {
-        let process = self.jobs.iter().position(|candidate| candidate.name == job).map(|index| {
-            let job = self.jobs.swap_remove(index);
-            let plan = self.plans.swap_remove(index);
-            ProcessWorker::new(self.workers.swap_remove(plan.worker), job, plan.bodies)
-        });
-        std::mem::forget(self);
-        process
+    pub fn into_process(self, job: &str) -> Option<ProcessWorker> {
+        let Self { workers, jobs, plans, types, warnings } = self;
+        std::mem::forget((types, warnings));
+        let (workers, jobs, plans) = (workers.leak(), jobs.leak(), plans.leak());
+        let index = jobs.iter().position(|candidate| candidate.name == job)?;
+        let plan = &plans[index];
+        Some(ProcessWorker::of_host(&mut *workers[plan.worker], &jobs[index], &plan.bodies))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use clap::{Command, ValueEnum};
+use clap::{Arg, ArgMatches, Command, ValueEnum};
 use clap_complete::Shell;
 
-use crate::args::ready_command;
+use super::args::ready_command;
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,6 +23,24 @@ pub(crate) enum Page {
     PowerShell,
     /// The manual page, for `man`.
     Man,
+}
+
+/// The subcommand as clap sees it.
+pub(super) fn command() -> Command {
+    Command::new("completions").about("Write what a shell completes, or the manual page, to standard output").arg(
+        Arg::new("shell")
+            .required(true)
+            .value_name("SHELL")
+            .value_parser(clap::value_parser!(Page))
+            .help("The shell, or man for the manual page."),
+    )
+}
+
+impl Page {
+    /// What stands behind the subcommand.
+    pub(super) fn of(matches: &ArgMatches) -> Self {
+        *matches.get_one("shell").expect("clap asks for it: it is required")
+    }
 }
 
 /// Writes the page for `program` to standard output.

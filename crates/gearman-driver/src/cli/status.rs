@@ -1,20 +1,16 @@
 //! The subcommand `status`: asks the consoles of running drivers, and prints what they answer.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::Write;
 use std::time::Duration;
 
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use gearman_driver_core::config::Config;
 use serde_json::Value;
 
-/// The console's port where none is named.
-const DEFAULT_PORT: u16 = 47300;
+use super::remote;
 
-/// A console has this long to take a connection, and as long for each piece of its answer.
+/// A driver answers from memory.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A longer answer is refused.
-const MAX_ANSWER: u64 = 64 << 20;
 
 /// What `status` was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,21 +21,40 @@ pub(crate) struct Request {
     pub(crate) consoles: Vec<String>,
 }
 
+/// The subcommand as clap sees it, without options of the driver.
+pub(super) fn command() -> Command {
+    Command::new("status")
+        .about("Show the jobs of running drivers, as their consoles do")
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("All that is known, as JSON: an object a line for each driver."),
+        )
+        .arg(remote::connect())
+}
+
+impl Request {
+    /// What stands behind the subcommand.
+    pub(super) fn of(matches: &ArgMatches) -> Self {
+        Self { json: matches.get_flag("json"), consoles: remote::named(matches) }
+    }
+}
+
 /// Prints the status of every driver that was named, on `out`; what is wrong goes to `complain`. The exit code: 1 when
 /// one did not answer.
 pub(crate) fn run(request: &Request, config: &Config, out: &mut dyn Write, complain: &mut dyn FnMut(&str)) -> u8 {
-    let mut consoles = request.consoles.clone();
-    if consoles.is_empty() {
-        if config.console_port == 0 {
-            complain("the console is off (console_port is 0): name the driver to ask with --connect HOST:PORT");
+    let consoles = match remote::consoles(&request.consoles, config) {
+        Ok(consoles) => consoles,
+        Err(error) => {
+            complain(&error);
             return 1;
         }
-        consoles.push(address(&config.console_host, config.console_port));
-    }
+    };
     let mut code = 0;
     let many = consoles.len() > 1;
     for console in &consoles {
-        match ask(console, if request.json { "snapshot" } else { "status" }) {
+        match remote::ask(console, if request.json { "snapshot" } else { "status" }, PATIENCE) {
             Ok(lines) => {
                 let text = if request.json { json(console, &lines) } else { Ok(rows(console, &lines, many)) };
                 match text {
@@ -52,9 +67,7 @@ pub(crate) fn run(request: &Request, config: &Config, out: &mut dyn Write, compl
                 }
             }
             Err(error) => {
-                complain(&format!(
-                    "no driver answers at {console}: {error}; is it running, and is this the port of its console? (--connect HOST:PORT)"
-                ));
+                complain(&error);
                 code = 1;
             }
         }
@@ -79,69 +92,6 @@ fn json(console: &str, lines: &[String]) -> Result<String, String> {
             Err(format!("the driver at {console} gives no snapshot (it said: {said}): is it of an older version?"))
         }
     }
-}
-
-/// Gives one command to the console at `host[:port]`; the lines of the answer.
-fn ask(console: &str, command: &str) -> io::Result<Vec<String>> {
-    let mut stream = connect(console)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{command}\n").as_bytes())?;
-    let mut answer = BufReader::new(stream.take(MAX_ANSWER));
-    let mut lines = Vec::new();
-    loop {
-        let mut line = Vec::new();
-        match answer.read_until(b'\n', &mut line) {
-            Ok(_) if line.ends_with(b"\n") => {}
-            Ok(_) => return Err(io::Error::other("the answer has no end")),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(io::Error::other(format!("no answer within {} s", PATIENCE.as_secs())));
-            }
-            Err(error) => return Err(error),
-        }
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end_matches(['\r', '\n']);
-        match line.strip_prefix('.') {
-            Some("") => return Ok(lines),
-            // A line of one dot comes as two.
-            Some(rest) => lines.push(rest.to_owned()),
-            None => lines.push(line.to_owned()),
-        }
-    }
-}
-
-fn connect(console: &str) -> io::Result<TcpStream> {
-    let (host, port) = split(console).ok_or_else(|| io::Error::other("this is no HOST:PORT"))?;
-    let mut last = io::Error::other("the name has no address");
-    for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// Host and port of `host`, `host:port`, `[ipv6]` or `[ipv6]:port`.
-fn split(console: &str) -> Option<(&str, u16)> {
-    let (host, port) = match console.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
-        }
-        None => match console.rsplit_once(':') {
-            // An IPv6 address without brackets has no port.
-            Some((host, _)) if host.contains(':') => (console, None),
-            Some((host, port)) => (host, Some(port)),
-            None => (console, None),
-        },
-    };
-    let port = port.map_or(Some(DEFAULT_PORT), |port| port.parse().ok())?;
-    (!host.is_empty()).then_some((host, port))
-}
-
-fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use clap::{Arg, ArgMatches, Command};
 use gearman_driver_supervisor::Setup;
+
+use crate::driver::say;
 
 /// What is to be done with the functions' names, besides showing them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,12 +22,30 @@ pub(crate) struct Names {
     pub(crate) write: Option<PathBuf>,
 }
 
+/// The subcommand as clap sees it, without options of the driver.
+pub(super) fn command() -> Command {
+    let file = |name| Arg::new(name).long(name).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    Command::new("check")
+        .about("Load everything, list the jobs, touch nothing")
+        .arg(file("against").help("Fail when a function named in this file has gone; say which ones are new"))
+        .arg(file("write").help("Write the functions' names to this file, for --against"))
+}
+
+impl Names {
+    /// What stands behind the subcommand.
+    pub(super) fn of(matches: &ArgMatches) -> Self {
+        let file = |option| matches.get_one::<PathBuf>(option).cloned();
+        Self { against: file("against"), write: file("write") }
+    }
+}
+
 /// Loads everything, and touches nothing else. The exit code: 1 when a function has gone.
 pub(crate) fn check(setup: Setup, names: &Names) -> Result<u8, String> {
+    let warn = |warnings: &[String]| warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    // First, since they may be why loading fails.
+    warn(&setup.config.warnings());
     let checked = gearman_driver_supervisor::check(setup).map_err(|error| error.to_string())?;
-    for warning in &checked.warnings {
-        say(&format!("warning: {warning}"));
-    }
+    warn(&checked.warnings);
     let mut text = String::new();
     for job in &checked.jobs {
         text.push_str(&format!(
@@ -87,11 +108,6 @@ fn compare(functions: &BTreeSet<&str>, known: &str, file: &Path) -> Comparison {
     let gone = !lines.is_empty();
     lines.extend(new.iter().map(|new| format!("function {new} is new: it is not in {}", file.display())));
     Comparison { lines, gone }
-}
-
-/// Says something on standard error; if that is closed, there is nobody to hear it.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 #[cfg(test)]
