@@ -10,6 +10,7 @@ mod ended;
 mod page;
 mod processes;
 mod server_kind;
+pub mod simulate;
 
 pub use console::Console;
 pub use driver::{Farm, FarmBuilder};

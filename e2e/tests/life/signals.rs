@@ -6,7 +6,7 @@ use e2e::{ServerKind, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
-use crate::support::{Notes, client, farm, job, registered, run, scale, signal, wait_gone};
+use crate::support::{Notes, farm, job, registered, run, scale, signal, wait_gone};
 
 // Not on both, but with gearmand alone: logs and hosts know no job server.
 on_both_job_servers! {

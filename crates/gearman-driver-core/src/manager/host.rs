@@ -255,7 +255,7 @@ impl Manager {
         let adopted_ids: BTreeSet<ProcessId> = adopted.iter().map(|&(process, _)| process).collect();
         for (process, pid) in adopted {
             if let Some(job) = self.owner(process) {
-                job.spawned(process, pid, now, out);
+                job.adopted(process, pid, now, out);
             }
         }
         for (process, final_activity) in ended {

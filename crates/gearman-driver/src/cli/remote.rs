@@ -122,3 +122,20 @@ fn split(console: &str) -> Option<(&str, u16)> {
 fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consoles_are_named_as_job_servers_are() {
+        assert_eq!(split("a"), Some(("a", 47300)));
+        assert_eq!(split("a:5"), Some(("a", 5)));
+        assert_eq!(split("[::1]:5"), Some(("::1", 5)));
+        assert_eq!(split("[::1]"), Some(("::1", 47300)));
+        assert_eq!(split("::1"), Some(("::1", 47300)));
+        for wrong in ["", ":5", "a:", "a:x", "a:99999", "[::1", "[::1]5"] {
+            assert_eq!(split(wrong), None, "{wrong}");
+        }
+    }
+}

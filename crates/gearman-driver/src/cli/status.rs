@@ -96,6 +96,7 @@ fn json(console: &str, lines: &[String]) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
     use std::thread;
 
@@ -170,17 +171,5 @@ mod tests {
         let (code, _, err) = status(true, &[&free.to_string()], "0");
         assert_eq!(code, 1);
         assert!(err.starts_with(&format!("no driver answers at {free}: Connection refused")), "{err}");
-    }
-
-    #[test]
-    fn consoles_are_named_as_job_servers_are() {
-        assert_eq!(split("a"), Some(("a", 47300)));
-        assert_eq!(split("a:5"), Some(("a", 5)));
-        assert_eq!(split("[::1]:5"), Some(("::1", 5)));
-        assert_eq!(split("[::1]"), Some(("::1", 47300)));
-        assert_eq!(split("::1"), Some(("::1", 47300)));
-        for wrong in ["", ":5", "a:", "a:x", "a:99999", "[::1", "[::1]5"] {
-            assert_eq!(split(wrong), None, "{wrong}");
-        }
     }
 }

@@ -82,7 +82,8 @@ impl Job {
         }
     }
 
-    /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance.
+    /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance: also
+    /// where a process drains by its own decision.
     pub(in crate::manager) fn pass_time(&mut self, now: Time) -> bool {
         if self.is_on_trial() {
             let ran_well = self.on_trial().find(|&(_, started)| now.since(started) >= GOOD_RUN);

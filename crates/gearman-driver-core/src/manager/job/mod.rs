@@ -238,6 +238,17 @@ impl Job {
         }
     }
 
+    /// A process whose host is gone is the shell's own child now. What was asked of it may have been lost with its host,
+    /// so it is asked again.
+    pub(super) fn adopted(&mut self, process: ProcessId, pid: u32, now: Time, out: &mut Vec<Effect>) {
+        match self.workers.get(&process).map(|worker| worker.life) {
+            Some(Life::Spawning { .. }) => self.spawned(process, pid, now, out),
+            Some(Life::Draining { .. }) => out.push(Effect::Stop { process }),
+            Some(Life::Killed { .. }) => out.push(Effect::Kill { process }),
+            Some(Life::Serving { .. }) | None => {}
+        }
+    }
+
     /// Asks a process to finish its job and exit, once. The target is the caller's concern.
     pub(super) fn stop(&mut self, process: ProcessId, now: Time, out: &mut Vec<Effect>) {
         let Some(worker) = self.workers.get_mut(&process) else {

@@ -1,0 +1,355 @@
+//! The laws: what holds after every event, whatever has happened.
+//!
+//! They know what the manager was told and what it asked for, and nothing of the world behind that.
+
+mod bounds;
+mod settled;
+mod shutdown;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gearman_driver_core::level::Level;
+use gearman_driver_core::limits::Limits;
+use gearman_driver_core::manager::{Effect, Event, Manager, Settings};
+use gearman_driver_core::order::{Order, OrderId};
+use gearman_driver_core::process::{ActivityState, HostId, ProcessId};
+use gearman_driver_core::snapshot::Snapshot;
+use gearman_driver_core::time::Time;
+
+use self::shutdown::Shutdown;
+
+/// A law that was broken, and how.
+#[derive(Debug)]
+pub struct Broken(String);
+
+impl Broken {
+    pub(super) fn new(law: impl Into<String>) -> Self {
+        Self(law.into())
+    }
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "not so: {}", self.0)
+    }
+}
+
+/// The laws, by what they say; the numbers of a run stand beside them.
+pub const LAWS: &[&str] = &[
+    "never more processes than max after a start, never more than max that have not been asked to go",
+    "never fewer than min, unless processes die at once (and status says so), or there is no host or no room",
+    "a look at the queues stops no busy process",
+    "a process is killed only after the shutdown's deadline, a second TERM or INT, QUIT or ABRT",
+    "each order is answered exactly once, bounds change only by orders and worker code, operators' bounds stay",
+    "no effect names a process, host or job that is not there; each is stopped once, and again when it was adopted",
+    "the snapshot shows exactly the processes that there are",
+    "what is due is done: the next deadline is in the future",
+    "once trouble ends, everything settles: min processes, none draining, none failing, and then nothing happens",
+    "a shutdown ends in bounded time, with code 0 unless something survives SIGKILL; then only orders are answered",
+    "a bounded number of log lines for each event, of bounded length; a manager of bounded size",
+];
+
+/// More log lines than this, and two for each process, no event is worth.
+const MOST_LINES: usize = 16;
+
+/// A line of the log is no longer than that.
+const LONGEST_LINE: usize = 500;
+
+/// What the manager was told and has asked for.
+#[derive(Debug)]
+pub(super) struct Laws {
+    hosts: BTreeMap<HostId, HostEntry>,
+    last_host: u32,
+    processes: BTreeMap<ProcessId, Entry>,
+    last_process: u64,
+    orders: BTreeSet<OrderId>,
+    /// The event that is being judged.
+    event: Heard,
+    /// When a process of a job last ended unasked, or could not be started, and the newest process by then.
+    failed: BTreeMap<String, (Time, ProcessId)>,
+    before: Snapshot,
+    shutdown: Shutdown,
+    /// Everything has settled: nothing may happen.
+    quiet: bool,
+}
+
+#[derive(Debug, Default)]
+struct HostEntry {
+    /// The jobs that it has; `None` while it loads.
+    jobs: Option<BTreeSet<String>>,
+    stopped: bool,
+}
+
+/// A process, from the order to spawn it until its end was told.
+#[derive(Debug)]
+struct Entry {
+    job: String,
+    host: HostId,
+    pid: Option<u32>,
+    stopped: bool,
+    killed: bool,
+    /// What it last said that it does.
+    says: Option<ActivityState>,
+    /// It has said that it drains, and then not: its word counts for little.
+    fickle: bool,
+}
+
+impl Entry {
+    fn is_asked_to_go(&self) -> bool {
+        self.stopped || self.killed
+    }
+
+    /// Whether it serves, or will.
+    fn counts(&self) -> bool {
+        !self.is_asked_to_go() && (self.pid.is_none() || self.says != Some(ActivityState::Draining))
+    }
+}
+
+/// An event, as far as the laws distinguish them.
+#[derive(Debug, Clone, PartialEq)]
+enum Heard {
+    Order(OrderId, Order),
+    HostReady,
+    Looked,
+    Other,
+}
+
+impl Laws {
+    pub(super) fn new(settings: &Settings, late: Duration) -> Self {
+        Self {
+            hosts: BTreeMap::new(),
+            last_host: 0,
+            processes: BTreeMap::new(),
+            last_process: 0,
+            orders: BTreeSet::new(),
+            event: Heard::Other,
+            failed: BTreeMap::new(),
+            before: Snapshot::default(),
+            shutdown: Shutdown::new(settings, late),
+            quiet: false,
+        }
+    }
+
+    /// Takes note of an event before the manager does.
+    pub(super) fn hear(&mut self, now: Time, event: &Event) {
+        self.event = match event {
+            Event::Order { id, order } => Heard::Order(*id, order.clone()),
+            Event::HostReady { .. } => Heard::HostReady,
+            Event::Looked { .. } => Heard::Looked,
+            _ => Heard::Other,
+        };
+        match event {
+            Event::HostReady { host, jobs, .. } => {
+                if let Some(entry) = self.hosts.get_mut(host) {
+                    entry.jobs = Some(jobs.iter().map(|job| job.name.clone()).collect());
+                }
+            }
+            Event::HostFailed { host, .. } => {
+                self.hosts.remove(host);
+            }
+            Event::HostGone { host, adopted, ended, .. } => {
+                self.hosts.remove(host);
+                for (process, pid) in adopted {
+                    if let Some(entry) = self.processes.get_mut(process) {
+                        entry.pid = Some(*pid);
+                        // What was asked of it may have been lost with its host.
+                        (entry.stopped, entry.killed) = (entry.stopped && entry.pid.is_none(), false);
+                    }
+                }
+                for (process, _) in ended {
+                    self.processes.remove(process);
+                }
+            }
+            Event::Spawned { process, pid } => {
+                if let Some(entry) = self.processes.get_mut(process) {
+                    entry.pid = Some(*pid);
+                }
+            }
+            Event::SpawnFailed { process, .. } => self.ended(*process, now),
+            Event::Exited { process, .. } => self.ended(*process, now),
+            Event::Observed { processes } => {
+                for (process, activity) in processes {
+                    if let Some(entry) = self.processes.get_mut(process) {
+                        let back =
+                            entry.says == Some(ActivityState::Draining) && activity.state != ActivityState::Draining;
+                        entry.fickle |= back;
+                        entry.says = Some(activity.state);
+                    }
+                }
+            }
+            Event::Order { id, .. } => {
+                self.orders.insert(*id);
+            }
+            _ => {}
+        }
+        self.shutdown.hear(now, event);
+    }
+
+    fn ended(&mut self, process: ProcessId, now: Time) {
+        if let Some(entry) = self.processes.remove(&process)
+            && !entry.is_asked_to_go()
+        {
+            self.failed.insert(entry.job, (now, ProcessId(self.last_process)));
+        }
+    }
+
+    /// Judges what the manager asks for, and what it shows.
+    pub(super) fn judge(&mut self, now: Time, effects: &[Effect], manager: &Manager) -> Result<(), Broken> {
+        let mut lines = 0;
+        let mut spawned_for: BTreeSet<&str> = BTreeSet::new();
+        for effect in effects {
+            law(!self.shutdown.is_over() || matches!(effect, Effect::Reply { .. }), || {
+                format!("only replies follow the end: {effect:?}")
+            })?;
+            law(!self.quiet || is_quiet(effect), || format!("nothing happens once all has settled: {effect:?}"))?;
+            match effect {
+                Effect::StartHost { host, .. } => self.host_is_started(*host)?,
+                Effect::StopHost { host } => {
+                    let entry = self.hosts.get_mut(host);
+                    let entry = entry.ok_or_else(|| Broken::new(format!("{host} is there to be stopped")))?;
+                    law(!entry.stopped, || format!("{host} is stopped once"))?;
+                    entry.stopped = true;
+                }
+                Effect::Spawn { process, job, host } => {
+                    self.is_spawned(*process, job, *host)?;
+                    spawned_for.insert(job);
+                }
+                Effect::Stop { process } => self.is_stopped(*process)?,
+                Effect::Kill { process } => {
+                    let entry = self.running(*process)?;
+                    law(!entry.killed, || format!("{process} is killed once"))?;
+                    entry.killed = true;
+                    self.shutdown.may_kill(now, *process)?;
+                }
+                Effect::Reply { id, .. } => law(self.orders.remove(id), || format!("order {} is open", id.0))?,
+                Effect::Log(line) => {
+                    lines += 1;
+                    let length = line.message.len();
+                    law(length <= LONGEST_LINE, || format!("a log line is short: {length} bytes"))?;
+                }
+                Effect::Exit { code, .. } => {
+                    self.shutdown.exits(*code, self.processes.len(), manager.snapshot(now).generation.is_some())?;
+                }
+                _ => {}
+            }
+        }
+        law(self.orders.is_empty(), || format!("each order is answered: {:?}", self.orders))?;
+        let most = MOST_LINES + 2 * self.processes.len();
+        law(lines <= most, || format!("{lines} log lines for one event"))?;
+        law(manager.next_deadline().is_none_or(|due| due > now), || "what is due is done".to_owned())?;
+        if !self.shutdown.is_over() {
+            let snapshot = manager.snapshot(now);
+            self.judge_snapshot(now, &snapshot, &spawned_for, effects)?;
+            self.before = snapshot;
+        }
+        Ok(())
+    }
+
+    fn host_is_started(&mut self, host: HostId) -> Result<(), Broken> {
+        law(host.0 > self.last_host, || format!("{host} is a new one"))?;
+        law(self.hosts.is_empty(), || format!("one host at a time: {:?} and {host}", self.hosts.keys()))?;
+        law(!self.shutdown.is_on(), || "no host is started during a shutdown".to_owned())?;
+        self.last_host = host.0;
+        self.hosts.insert(host, HostEntry::default());
+        Ok(())
+    }
+
+    fn is_spawned(&mut self, process: ProcessId, job: &str, host: HostId) -> Result<(), Broken> {
+        law(process.0 > self.last_process, || format!("{process} is a new one"))?;
+        law(!self.shutdown.is_on(), || "no process is started during a shutdown".to_owned())?;
+        let entry = self.hosts.get(&host);
+        let entry = entry.ok_or_else(|| Broken::new(format!("{host} is there to fork")))?;
+        let has_it = entry.jobs.as_ref().is_some_and(|jobs| jobs.contains(job));
+        law(has_it && !entry.stopped, || format!("{host} is ready, stays, and has the job {job}"))?;
+        self.last_process = process.0;
+        let entry =
+            Entry { job: job.to_owned(), host, pid: None, stopped: false, killed: false, says: None, fickle: false };
+        self.processes.insert(process, entry);
+        Ok(())
+    }
+
+    fn is_stopped(&mut self, process: ProcessId) -> Result<(), Broken> {
+        // Where one came back that had said that it drains, there are more than the scaling policy has asked for.
+        let fickle = self.processes.values().any(|entry| entry.fickle);
+        let looked = self.event == Heard::Looked && !fickle;
+        let entry = self.running(process)?;
+        law(!entry.is_asked_to_go(), || format!("{process} is stopped once"))?;
+        law(!looked || entry.says != Some(ActivityState::Busy), || {
+            format!("a look at the queues stops no busy process: {process}")
+        })?;
+        entry.stopped = true;
+        Ok(())
+    }
+
+    fn running(&mut self, process: ProcessId) -> Result<&mut Entry, Broken> {
+        let entry = self.processes.get_mut(&process).filter(|entry| entry.pid.is_some());
+        entry.ok_or_else(|| Broken::new(format!("{process} is there to be signalled")))
+    }
+
+    fn judge_snapshot(
+        &self,
+        now: Time,
+        snapshot: &Snapshot,
+        spawned_for: &BTreeSet<&str>,
+        effects: &[Effect],
+    ) -> Result<(), Broken> {
+        law(snapshot.shutting_down == self.shutdown.is_on(), || "the snapshot says whether it ends".to_owned())?;
+        let mut shown = 0;
+        for job in &snapshot.jobs {
+            let ours = || self.processes.values().filter(|entry| entry.job == job.name);
+            shown += job.processes.len() + job.spawning as usize;
+            law(job.spawning as usize == ours().filter(|entry| entry.pid.is_none()).count(), || {
+                format!("{}: spawning is shown as {}", job.name, job.spawning)
+            })?;
+            let running = ours().filter(|entry| entry.pid.is_some()).count();
+            law(running == job.processes.len(), || format!("{}: {running} run, {:?}", job.name, job.processes))?;
+            for process in &job.processes {
+                let entry = ours().find(|entry| entry.pid == Some(process.pid) && entry.host == process.host);
+                let entry = entry.ok_or_else(|| Broken::new(format!("{} is one of ours", process.pid)))?;
+                law(!entry.is_asked_to_go() || process.state == ActivityState::Draining, || {
+                    format!("{} was asked to go, and is shown so", process.pid)
+                })?;
+            }
+            self.bounds(now, snapshot, job, spawned_for.contains(job.name.as_str()))?;
+            self.limits(job, effects)?;
+        }
+        law(shown == self.processes.len(), || format!("{shown} of {} processes are shown", self.processes.len()))
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.shutdown.is_on()
+    }
+
+    /// The time that a shutdown may take.
+    pub(super) fn time_to_end(&self) -> Duration {
+        self.shutdown.longest()
+    }
+
+    pub(super) fn clock_is_late_by(&mut self, late: Duration) {
+        self.shutdown.late = late;
+    }
+
+    /// From now on things may happen again.
+    pub(super) fn quiet_is_over(&mut self) {
+        self.quiet = false;
+    }
+}
+
+/// What may happen in a world that has settled.
+fn is_quiet(effect: &Effect) -> bool {
+    match effect {
+        Effect::UnknownJob { .. } => true,
+        Effect::Log(line) => line.level <= Level::Debug,
+        _ => false,
+    }
+}
+
+fn law(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(Broken(what())) }
+}
+
+/// Bounds for people.
+fn shown(limits: Limits) -> String {
+    format!("{}..{}", limits.min(), limits.max())
+}

@@ -1,0 +1,54 @@
+//! What a world looks like in which nothing goes wrong any more.
+
+use std::time::Duration;
+
+use gearman_driver_core::manager::Manager;
+use gearman_driver_core::process::ActivityState;
+use gearman_driver_core::time::Time;
+
+use super::{Broken, Laws, law};
+
+/// Hosts and processes are held back for 30 s each, then the queues are worked off.
+const AFTER_TROUBLE: Duration = Duration::from_secs(150);
+
+/// The manager's state as text: so much for itself, for each job, and for each process.
+const SIZE: [usize; 3] = [1500, 1600, 700];
+
+impl Laws {
+    /// How long after the end of all trouble everything has settled.
+    pub(in super::super) fn time_to_settle(&self) -> Duration {
+        let own = self.before.max_idle_time;
+        // No worker code of these worlds asks for more than 30 s.
+        AFTER_TROUBLE + own.max(Duration::from_secs(30))
+    }
+
+    /// Nothing goes wrong any more, and nothing waits: all is as the bounds say, and stays so.
+    pub(in super::super) fn settled(&mut self, now: Time, manager: &Manager) -> Result<(), Broken> {
+        let snapshot = manager.snapshot(now);
+        let hosts = self.hosts.len();
+        law(hosts == 1 && self.hosts.values().all(|host| host.jobs.is_some()), || {
+            format!("there is a host that is ready: {:?}", self.hosts)
+        })?;
+        for job in &snapshot.jobs {
+            let name = &job.name;
+            let min = job.limits.min() as usize;
+            law(!job.retired, || format!("settled: {name} is retired and still there"))?;
+            law(job.processes.len() == min && job.spawning == 0, || {
+                let (count, spawning) = (job.processes.len(), job.spawning);
+                format!("settled: {name} has {count} processes and {spawning} coming, min is {min}")
+            })?;
+            let draining = job.processes.iter().filter(|process| process.state == ActivityState::Draining).count();
+            law(draining == 0, || format!("settled: {draining} of {name} drain"))?;
+            let newest = self.failed.get(name).map(|&(_, newest)| newest);
+            let lives = |(process, entry): (&_, &super::Entry)| entry.job == *name && Some(*process) > newest;
+            law(job.failing.is_none() || !self.processes.iter().any(lives), || {
+                format!("settled: {name} is failing, and its newest processes live")
+            })?;
+        }
+        let size = format!("{manager:?}").len();
+        let most = SIZE[0] + SIZE[1] * snapshot.jobs.len() + SIZE[2] * self.processes.len();
+        law(size <= most, || format!("the manager is small: {size} bytes as text, at most {most} expected"))?;
+        self.quiet = true;
+        Ok(())
+    }
+}
