@@ -5,6 +5,7 @@ pub mod duration;
 pub mod layout;
 pub mod level;
 pub mod log_entry;
+pub mod size;
 pub mod suggest;
 pub mod words;
 

@@ -109,6 +109,8 @@ pub struct CurrentJob {
     pub function: String,
     /// The job server's handle; empty where the slot does not hold it.
     pub handle: String,
+    /// When it began. Of several in hand, this is the one that has been there longest.
+    pub started: Time,
 }
 
 /// A job at work, and what it is known by wherever it turns up again.

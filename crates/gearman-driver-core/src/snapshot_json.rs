@@ -238,7 +238,7 @@ mod tests {
             state: ActivityState::Busy,
             since: Time::after_start(Duration::from_millis(99_500)),
             jobs_done: 7,
-            current: Some(CurrentJob { function: "a::f".to_owned(), handle: "H:node1:3".to_owned() }),
+            current: Some(CurrentJob { function: "a::f".to_owned(), handle: "H:node1:3".to_owned(), started: at(9) }),
         };
         let job = JobSnapshot {
             name: "a::group".to_owned(),

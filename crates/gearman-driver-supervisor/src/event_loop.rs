@@ -13,6 +13,7 @@ use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
 use gearman_driver_front::{Handle, Request, console};
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
+use gearman_driver_wire::job_limits::JobLimits;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -473,6 +474,15 @@ impl Supervisor {
         let bounds = |attributes: &gearman_driver_core::config::RuntimeAttributes| RuntimeBounds {
             min_processes: attributes.min_processes,
             max_processes: attributes.max_processes,
+            limits: JobLimits {
+                max_idle_time: attributes.max_idle_time,
+                timeout: attributes.timeout,
+                max_jobs: attributes.max_jobs,
+                max_age: attributes.max_age,
+                max_memory: attributes.max_memory,
+                jitter: attributes.jitter,
+                drain_timeout: attributes.drain_timeout,
+            },
         };
         ToHost::Load(Box::new(Load {
             protocol: PROTOCOL_VERSION,

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, JobAtWork, LastError};
+use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, JobAtWork, LastError, Spent};
 use gearman_driver_wire::poison::FILE_BYTES;
 use gearman_driver_wire::scoreboard::{self, SLOT_BYTES, SLOTS, Slot, State, at};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -91,14 +91,15 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         State::Busy => ActivityState::Busy,
         State::Draining => ActivityState::Draining,
     };
-    let current = slot
-        .function
-        .and_then(|function| functions.get(function))
-        .map(|function| CurrentJob { function: function.clone(), handle: slot.handle.clone() });
     let at_work = slot.at_work.as_ref().and_then(|work| {
         let function = functions.get(work.function)?.clone();
         let gearman_driver_wire::poison::Identity { handle, unique, server } = work.identity.clone();
         Some(JobAtWork { function, handle, unique, server })
+    });
+    let current = slot.function.and_then(|function| functions.get(function)).map(|function| CurrentJob {
+        function: function.clone(),
+        handle: slot.handle.clone(),
+        started: clock.workers(slot.job_started.unwrap_or(slot.state_since)),
     });
     Activity {
         state,
@@ -108,7 +109,10 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         jobs_done: slot.done.saturating_add(slot.failed),
         current,
         at_work,
-        spent: None,
+        spent: slot.spent.map(|spent| match spent {
+            scoreboard::Spent::Jobs => Spent::Jobs,
+            scoreboard::Spent::Memory => Spent::Memory,
+        }),
     }
 }
 

@@ -30,6 +30,7 @@
 //! | 1560 | what the job at work is known by: how often it was written |
 //! | 1568, 1576 | length of the text in place 0, in place 1 |
 //! | 1584, 1752 | the places: 168 bytes each |
+//! | 1920 | the limit of its life that the process has reached, so that it is to be replaced: 1 `max_jobs`, 2 `max_memory`; 0: none |
 //!
 //! The *job at work* is the one that answers for it if the process goes down, see [`crate::poison`]. After the slots
 //! comes the list of such jobs.
@@ -69,6 +70,7 @@ pub mod at {
     pub const HANDLE: usize = 1400;
     pub const AT_WORK_FUNCTION: usize = 1552;
     pub const AT_WORK: usize = 1560;
+    pub const SPENT: usize = 1920;
 }
 
 /// One of the texts of a slot: a count, two lengths, two places.
@@ -145,6 +147,25 @@ impl State {
     }
 }
 
+/// A limit of a process's life that it has reached. It takes jobs all the same, until it is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// `max_jobs`, less its part of the jitter.
+    Jobs = 1,
+    /// `max_memory`, less its part of the jitter.
+    Memory = 2,
+}
+
+impl Spent {
+    fn from_word(word: u64) -> Option<Self> {
+        match word {
+            1 => Some(Self::Jobs),
+            2 => Some(Self::Memory),
+            _ => None,
+        }
+    }
+}
+
 /// A slot, as read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slot {
@@ -180,6 +201,8 @@ pub struct Slot {
     pub histogram: [u64; HISTOGRAM],
     /// The job that answers for it if the process goes down now.
     pub at_work: Option<AtWork>,
+    /// The limit that it has reached.
+    pub spent: Option<Spent>,
 }
 
 /// A job at work, as its process names it.
@@ -229,6 +252,7 @@ impl Slot {
                 let identity = Identity::read(&text(AT_WORK))?;
                 Some(AtWork { function: usize::try_from(n - 1).ok()?, identity })
             }),
+            spent: Spent::from_word(word(at::SPENT)),
         })
     }
 }
@@ -237,7 +261,8 @@ const _: () = {
     assert!(at::MESSAGE == at::HISTOGRAM + 8 * HISTOGRAM);
     assert!(at::HANDLE == at::MESSAGE + 24 + 2 * MESSAGE_BYTES);
     assert!(at::AT_WORK_FUNCTION == at::HANDLE + 24 + 2 * HANDLE_BYTES);
-    assert!(at::AT_WORK + 24 + 2 * AT_WORK_BYTES <= SLOT_BYTES);
+    assert!(at::AT_WORK + 24 + 2 * AT_WORK_BYTES == at::SPENT);
+    assert!(at::SPENT + 8 <= SLOT_BYTES);
     assert!(4096 % SLOT_BYTES == 0);
 };
 

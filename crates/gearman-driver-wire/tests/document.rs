@@ -68,6 +68,10 @@ fn the_scoreboards_table_has_the_offsets_of_this_crate() {
         row(&[place.length_at(0), place.length_at(1)], length);
         row(&[place.bytes_at(0), place.bytes_at(1)], &format!("the places: {} bytes each", place.capacity));
     };
+    row(
+        &[at::SPENT],
+        "the limit of its life that the process has reached, so that it is to be replaced: 1 `max_jobs`, 2 `max_memory`",
+    );
     text(MESSAGE, "last error message", "length of the message");
     text(HANDLE, "handle of the job in hand", "length of the handle");
     text(AT_WORK, "what the job at work is known by", "length of the text");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges, Origin, RuntimeAttributes, Sourced};
+use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges, Origin, Sourced};
 use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
@@ -205,13 +205,13 @@ impl Driver {
         }
     }
 
-    /// Bounds that override what the code says: a map from job (type path + `::` + method or process group) to
-    /// `min_processes` and `max_processes`.
+    /// Bounds and limits that override what the code says: a map from job (type path + `::` + method or process group) to
+    /// `min_processes`, `max_processes` and what else `#[job]` may say of a job's processes (`max_jobs`, `timeout`, ..).
     ///
     /// ```
     /// # let driver = gearman_driver::Driver::builder();
     /// driver.job_runtime_attributes(serde_json::json!({
-    ///     "my_app::workers::image::Image::scale_image": { "min_processes": 2, "max_processes": 20 },
+    ///     "my_app::workers::image::Image::scale_image": { "max_processes": 20, "timeout": "30s" },
     /// }));
     /// ```
     pub fn job_runtime_attributes(mut self, attributes: impl Serialize) -> Self {
@@ -219,10 +219,11 @@ impl Driver {
             Ok(jobs) => jobs,
             Err(text) => return self.mistake(Mistake::Text(text)),
         };
-        for (job, bounds) in jobs {
-            match runtime_attributes(&job, &bounds) {
-                Ok(attributes) => self.builder.set_runtime_attributes(&job, attributes, &Origin::Builder),
-                Err(text) => return self.mistake(Mistake::Text(text)),
+        for (job, attributes) in jobs {
+            for (name, value) in attributes {
+                if let Err(error) = self.builder.set_runtime_attribute(&job, &name, &value, Origin::Builder) {
+                    return self.mistake(Mistake::Config(Box::new(error)));
+                }
             }
         }
         self
@@ -452,25 +453,6 @@ pub struct FunctionStatus {
     pub free: u64,
     /// Registrations of workers (AVAILABLE WORKERS).
     pub running: u64,
-}
-
-fn runtime_attributes(job: &str, bounds: &serde_json::Map<String, Value>) -> Result<RuntimeAttributes, String> {
-    let mut attributes = RuntimeAttributes::default();
-    for (key, value) in bounds {
-        let number = value.as_u64().and_then(|number| u16::try_from(number).ok()).map(u32::from).ok_or_else(|| {
-            format!("job_runtime_attributes: {job}: {key} is {value}; a whole number from 0 to 65535 is expected")
-        })?;
-        match key.as_str() {
-            "min_processes" => attributes.min_processes = Some(number),
-            "max_processes" => attributes.max_processes = Some(number),
-            _ => {
-                return Err(format!(
-                    "job_runtime_attributes: {job}: no attribute {key}; there are min_processes and max_processes"
-                ));
-            }
-        }
-    }
-    Ok(attributes)
 }
 
 /// A map of maps, out of anything that serialises to one; a list of pairs is a map too.

@@ -538,7 +538,7 @@ fn limits_of_asynchronous_jobs_are_loaded() {
     let loaded = load(&["worker_api::Asynchronous"], Vec::new());
     let of = |name: &str| {
         let job = loaded.jobs().iter().find(|job| job.name.ends_with(name)).unwrap();
-        (job.concurrency, job.max_idle_time)
+        (job.concurrency, job.limits.max_idle_time)
     };
     assert_eq!(of("::both"), (Some(32), Some(std::time::Duration::from_secs(300))));
     assert_eq!(of("::nothing"), (Some(1), None));

@@ -54,7 +54,7 @@ impl ValueError {
         }
     }
 
-    fn invalid(reason: impl Into<String>) -> Self {
+    pub(super) fn invalid(reason: impl Into<String>) -> Self {
         ValueError::Invalid { reason: reason.into(), help: None }
     }
 }
@@ -86,7 +86,7 @@ fn last<'a>(texts: &[&'a str]) -> Result<&'a str, ValueError> {
     texts.last().copied().ok_or_else(|| ValueError::invalid("no value is given"))
 }
 
-fn wrong_type<T>(expected: &'static str, node: &Node) -> Result<T, ValueError> {
+pub(super) fn wrong_type<T>(expected: &'static str, node: &Node) -> Result<T, ValueError> {
     Err(ValueError::WrongType { expected, found: node.found(), span: node.span.clone() })
 }
 
@@ -347,16 +347,6 @@ impl Codec for Count {
             Value::Integer(number) => Self::within(number.into()),
             _ => wrong_type("a whole number", node),
         }
-    }
-}
-
-/// A number of processes, of `job_runtime_attributes`. 65,535 at the most, as the console says.
-pub(super) fn processes(node: &Node) -> Result<u32, ValueError> {
-    match node.value {
-        Value::Integer(number) => u16::try_from(number)
-            .map(u32::from)
-            .map_err(|_| ValueError::invalid(format!("{number} is no number of processes: 0 to 65535 is"))),
-        _ => wrong_type("a number of processes", node),
     }
 }
 

@@ -91,7 +91,7 @@ macro_rules! options {
             $(#[doc = $help] pub $name: Option<Sourced<$type>>,)*
             /// Options for the constructors of workers, by type path or `GLOBAL`, then by key.
             pub worker_options: WorkerOptions,
-            /// Bounds of jobs that override what the code says, by type path `::` method or group.
+            /// Bounds and limits of jobs that override what the code says, by type path `::` method or group.
             pub job_runtime_attributes: JobOverrides,
         }
 

@@ -30,6 +30,7 @@ use self::job::{Job, Nursery};
 use self::poison::Poison;
 use self::reload::Reload;
 use self::shutdown::Phase;
+use crate::job::JobDeclaration;
 use crate::level::Level;
 use crate::process::{Activity, ExitStatus, ProcessId};
 use crate::scaling::{self, Policy};
@@ -135,11 +136,12 @@ impl Manager {
     /// When [`Event::Tick`] must be sent at the latest; to be asked again after each event. `None`: not before
     /// another event.
     pub fn next_deadline(&self) -> Option<Time> {
+        let overdue = self.jobs.values().filter_map(Job::next_overdue).min();
         if self.phase != Phase::Running {
-            return self.shutdown_deadline();
+            return self.shutdown_deadline().map(|deadline| overdue.map_or(deadline, |overdue| deadline.min(overdue)));
         }
         let jobs = self.jobs.values().filter_map(|job| job.next_deadline(self.now, self.observed));
-        self.hosts.next_deadline().into_iter().chain(jobs).chain(self.poison.next_deadline()).min()
+        self.hosts.next_deadline().into_iter().chain(jobs).chain(overdue).chain(self.poison.next_deadline()).min()
     }
 
     /// Everything that console and dashboard show. The shell adds what it alone knows.
@@ -166,7 +168,10 @@ impl Manager {
                 self.remember_suspects(out);
                 self.start_first_host(out);
             }
-            Event::HostReady { host, generation, jobs } => self.host_ready(host, generation, jobs, now, out),
+            Event::HostReady { host, generation, jobs } => {
+                self.warn_of_timeouts(&jobs, out);
+                self.host_ready(host, generation, jobs, now, out);
+            }
             Event::HostFailed { host, error } => self.host_failed(host, error, now, out),
             Event::HostGone { host, status, adopted, ended } => {
                 self.host_gone(host, status, adopted, ended, now, out);
@@ -188,6 +193,7 @@ impl Manager {
                         job.observe(process, activity, now);
                     }
                 }
+                self.kill_overdue(now, out);
             }
             Event::Looked { functions, complete } => self.looked(&functions, complete, now, out),
             Event::Configured { max_idle_time, shutdown_timeout, poison_limit } => {
@@ -197,7 +203,10 @@ impl Manager {
             }
             Event::Signal(signal) => self.signal(signal, now, out),
             // The processes have been looked at just before.
-            Event::Tick => self.observed = now,
+            Event::Tick => {
+                self.observed = now;
+                self.jobs.values_mut().for_each(|job| job.looked_for_overdue(now));
+            }
         }
     }
 
@@ -291,6 +300,23 @@ impl Manager {
         for job in self.jobs.values_mut() {
             job.balance(now, &mut nursery, out);
         }
+    }
+
+    /// Kills processes whose job has gone on for too long; they are replaced at once.
+    fn kill_overdue(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let mut killed = false;
+        for job in self.jobs.values_mut() {
+            killed |= job.kill_overdue(now, out);
+        }
+        if killed && self.phase == Phase::Running {
+            self.balance_all(now, out);
+        }
+    }
+
+    /// Says of which jobs a shutdown would kill processes that are within their timeout.
+    fn warn_of_timeouts(&self, jobs: &[JobDeclaration], out: &mut Vec<Effect>) {
+        let warnings = jobs.iter().filter_map(|job| job::longer_than_drain(job, self.settings.shutdown_timeout));
+        out.extend(warnings.map(|warning| log(Level::Warn, warning)));
     }
 
     fn drop_retired(&mut self) {

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::worker::{Life, Then, Worker};
+use super::worker::Worker;
 use super::{Effect, LogLine, Manager, log};
 use crate::level::Level;
 use crate::process::{Activity, ExitStatus, JobAtWork, ProcessId};
@@ -149,15 +149,14 @@ impl Poison {
 impl Worker {
     /// The job that answers for this process's end, where one does.
     ///
-    /// What the driver has killed was not taken down by its job, nor was what TERM or INT has ended (a job may have put
-    /// another program in the process's place), nor what ended unseen together with its host.
+    /// What the driver has killed was not taken down by its job, unless that had outlived its timeout; nor was what TERM or
+    /// INT has ended (a job may have put another program in the process's place), nor what ended unseen with its host.
     pub(super) fn taken_down_by(&self, status: ExitStatus, last: Option<&Activity>) -> Option<JobAtWork> {
         const SIGINT: i32 = 2;
         const SIGTERM: i32 = 15;
-        let ordered = matches!(self.life, Life::Killed { .. } | Life::Spawning { then: Then::Kill });
         match status {
             ExitStatus::Unknown | ExitStatus::Signal(SIGINT | SIGTERM) => None,
-            _ if ordered => None,
+            _ if self.is_killed() && !self.overran => None,
             _ => last?.at_work.clone(),
         }
     }

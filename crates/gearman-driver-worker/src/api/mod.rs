@@ -57,5 +57,6 @@ pub mod private {
     pub use super::dispatch::{PlainKind, ResultKind};
     pub use super::registry::{JobMethod, RegisteredWorker, Run, WorkerType, worker_without_new};
     pub use super::{Error, Job, JobAttributes, Worker, WorkerOptions};
+    pub use gearman_driver_wire::job_limits::JobLimits;
     pub use inventory;
 }

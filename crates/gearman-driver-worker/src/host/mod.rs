@@ -325,7 +325,7 @@ fn declaration(job: &crate::api::LoadedJob) -> JobDeclaration {
         functions: job.functions.iter().map(|function| function.name.clone()).collect(),
         min_processes: job.min_processes,
         max_processes: job.max_processes,
-        max_idle_time: job.max_idle_time.map(|time| time.as_secs_f64()),
+        limits: job.limits,
     }
 }
 

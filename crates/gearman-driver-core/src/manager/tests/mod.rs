@@ -14,6 +14,7 @@ mod random;
 mod recycling;
 mod reloads;
 mod shutdowns;
+mod timeouts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -188,8 +189,11 @@ impl Driver {
     }
 
     pub(super) fn activity(&self, state: ActivityState, jobs_done: u64) -> Activity {
-        let current = (state == ActivityState::Busy)
-            .then(|| CurrentJob { function: "f".to_owned(), handle: "H:here:7".to_owned() });
+        let current = (state == ActivityState::Busy).then(|| CurrentJob {
+            function: "f".to_owned(),
+            handle: "H:here:7".to_owned(),
+            started: self.now,
+        });
         Activity { state, jobs_done, current, ..Activity::idle(self.now) }
     }
 

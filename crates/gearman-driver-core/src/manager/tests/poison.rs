@@ -102,6 +102,19 @@ fn what_the_driver_killed_or_a_signal_asked_to_stop_was_not_taken_down_by_its_jo
 }
 
 #[test]
+fn a_job_that_outlives_its_timeout_has_taken_its_process_down() {
+    let mut d = driver([JobDeclaration { timeout: Some(Duration::from_secs(1)), ..job("a", 1, 1) }]);
+    d.at(60.0);
+    let mut last = d.activity(ActivityState::Busy, 0);
+    last.at_work = Some(work("H:1"));
+    last.current.as_mut().unwrap().started = Time::START;
+    d.when(Event::Observed { processes: vec![(ProcessId(1), last.clone())] }).then("kill 1");
+    let killed = ExitStatus::Signal(9);
+    d.when(Event::Exited { process: ProcessId(1), status: killed, final_activity: Some(last) })
+        .then("suspects [H:1:1]; spawn a#2");
+}
+
+#[test]
 fn a_limit_of_zero_counts_nothing_and_a_limit_of_one_is_enough() {
     let with = |poison_limit| driver_with(Settings { poison_limit, ..Settings::default() }, [job("a", 1, 1)]);
     assert_eq!(dies(&mut with(0), "a", &work("H:1"), CRASH), "spawn a#2");

@@ -1,5 +1,7 @@
 //! From one worker type, or one declared job, to a built worker and its jobs.
 
+use gearman_driver_wire::job_limits::JobLimits;
+
 use super::error::ADDED;
 use super::{LoadError, LoadedFunction, LoadedJob, Runtime};
 use crate::api::attributes::Bounds;
@@ -39,7 +41,8 @@ pub(crate) fn build_worker(
     let mut jobs = Vec::new();
     for group in groups(worker_type.methods) {
         let name = format!("{prefix}{}", group.name);
-        let operator = runtime.bounds(Some(format!("{path}::{}", group.name)), &name);
+        let said = runtime.said(Some(format!("{path}::{}", group.name)), &name);
+        let operator = Bounds::from(said);
         let (min_processes, max_processes) =
             operator.over(overrides.into()).over(group.bounds(path)?).over(defaults.into()).resolve().map_err(
                 |reason| LoadError::Bounds {
@@ -48,8 +51,12 @@ pub(crate) fn build_worker(
                     reason: operator.blame(reason),
                 },
             )?;
-        let of_group = group.once(path, "max_idle_time", |method| method.max_idle_time)?;
-        let max_idle_time = overrides.max_idle_time.or(of_group).or(defaults.max_idle_time);
+        let limits = said.limits.over(overrides.limits).over(group.limits(path)?).over(defaults.limits);
+        limits.check().map_err(|reason| LoadError::Bounds {
+            worker: path.to_owned(),
+            job: group.described(),
+            reason,
+        })?;
         let concurrency = group.once(path, "concurrency", |method| method.concurrency)?;
         let concurrency = is_async.then_some(concurrency.unwrap_or(1).max(1));
         let functions = group
@@ -62,7 +69,7 @@ pub(crate) fn build_worker(
                 name,
                 min_processes,
                 max_processes,
-                max_idle_time,
+                limits,
                 concurrency,
                 functions,
                 worker: path.to_owned(),
@@ -86,16 +93,20 @@ pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(B
     if spec.methods.is_empty() {
         return Err(LoadError::NoMethod { job: worker });
     }
-    let operator = runtime.bounds(None, &spec.name);
+    let said = runtime.said(None, &spec.name);
+    let operator = Bounds::from(said);
     let (min_processes, max_processes) = operator
         .over(Bounds { min: Some(spec.min_processes), max: Some(spec.max_processes) })
         .resolve()
         .map_err(|reason| LoadError::Added { job: worker.clone(), reason: operator.blame(reason) })?;
     let functions =
         spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
-    let (max_idle_time, concurrency) = (None, None);
-    let job =
-        LoadedJob { name: spec.name, min_processes, max_processes, max_idle_time, concurrency, functions, worker };
+    let defaults = ask(&worker, "default_attributes", || spec.worker.default_attributes())?;
+    let overrides = ask(&worker, "override_attributes", || spec.worker.override_attributes())?;
+    let limits = said.limits.over(overrides.limits).over(defaults.limits);
+    limits.check().map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
+    let concurrency = None;
+    let job = LoadedJob { name: spec.name, min_processes, max_processes, limits, concurrency, functions, worker };
     let bodies = spec.methods.into_iter().map(Body::Given).collect();
     Ok((spec.worker, BuiltJob { job, bodies }))
 }
@@ -133,6 +144,19 @@ impl Group {
         Ok(Bounds {
             min: self.once(path, "min_processes", |method| method.min_processes)?,
             max: self.once(path, "max_processes", |method| method.max_processes)?,
+        })
+    }
+
+    /// The limits that they say, each at most once.
+    fn limits(&self, path: &str) -> Result<JobLimits, LoadError> {
+        Ok(JobLimits {
+            max_idle_time: self.once(path, "max_idle_time", |method| method.limits.max_idle_time)?,
+            timeout: self.once(path, "timeout", |method| method.limits.timeout)?,
+            max_jobs: self.once(path, "max_jobs", |method| method.limits.max_jobs)?,
+            max_age: self.once(path, "max_age", |method| method.limits.max_age)?,
+            max_memory: self.once(path, "max_memory", |method| method.limits.max_memory)?,
+            jitter: self.once(path, "jitter", |method| method.limits.jitter)?,
+            drain_timeout: self.once(path, "drain_timeout", |method| method.limits.drain_timeout)?,
         })
     }
 

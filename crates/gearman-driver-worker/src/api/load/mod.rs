@@ -11,11 +11,11 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use gearman_driver_wire::host::RuntimeBounds;
+use gearman_driver_wire::job_limits::JobLimits;
 
 use super::attributes::Bounds;
 use super::process::{Body, ProcessWorker};
@@ -39,7 +39,7 @@ pub struct LoadRequest<'a> {
     pub server: &'a str,
     /// Options by type path, and under `GLOBAL`.
     pub worker_options: &'a BTreeMap<String, Map<String, Value>>,
-    /// Bounds that the operator sets, by type path + `::` + method or process group, or by the job's name in the
+    /// Bounds and limits that the operator sets, by type path + `::` + method or process group, or by the job's name in the
     /// console, which wins where both are there.
     pub job_runtime_attributes: &'a BTreeMap<String, RuntimeBounds>,
     /// Jobs declared without macros.
@@ -49,7 +49,7 @@ pub struct LoadRequest<'a> {
 }
 
 /// One job: what the driver keeps processes for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LoadedJob {
     /// Its name in console and status: prefix + method, or prefix + process group.
     pub name: String,
@@ -57,8 +57,8 @@ pub struct LoadedJob {
     pub min_processes: u32,
     /// Never more processes than this.
     pub max_processes: u32,
-    /// How long a process above the minimum may stay idle; `None` leaves it to the driver.
-    pub max_idle_time: Option<Duration>,
+    /// Its limits.
+    pub limits: JobLimits,
     /// How many jobs a process runs at once, on a runtime, where a method of its worker is asynchronous; `None`: one after
     /// the other, without a runtime.
     pub concurrency: Option<u32>,
@@ -186,7 +186,7 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
-/// The operator's bounds, and which of their keys named a job.
+/// The operator's attributes, and which of their keys named a job.
 pub(crate) struct Runtime<'a> {
     attributes: &'a BTreeMap<String, RuntimeBounds>,
     used: Vec<String>,
@@ -199,15 +199,17 @@ impl<'a> Runtime<'a> {
     }
 
     /// What the operator says about a job, under the name of its type and under its own.
-    fn bounds(&mut self, by_type: Option<String>, by_name: &str) -> Bounds {
-        let mut bounds = Bounds::default();
+    fn said(&mut self, by_type: Option<String>, by_name: &str) -> RuntimeBounds {
+        let mut said = RuntimeBounds::default();
         for key in by_type.into_iter().chain([by_name.to_owned()]) {
             if let Some(attributes) = self.attributes.get(&key) {
-                bounds = Bounds::from(*attributes).over(bounds);
+                let Bounds { min, max } = Bounds::from(*attributes).over(said.into());
+                let limits = attributes.limits.over(said.limits);
+                said = RuntimeBounds { min_processes: min, max_processes: max, limits };
                 self.used.push(key);
             }
         }
-        bounds
+        said
     }
 
     /// A warning for each key that named no job. Those of workers that `wanted` refused are fine.

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -41,7 +42,7 @@ const fn method(name: &'static str) -> JobMethod {
         max_processes: None,
         process_group: None,
         exceptions: false,
-        max_idle_time: None,
+        limits: JobLimits::NONE,
         concurrency: None,
         run: Run::Sync(run),
     }
@@ -94,7 +95,10 @@ impl Request {
     }
 
     fn runtime(mut self, key: &str, min: Option<u32>, max: Option<u32>) -> Self {
-        self.runtime.insert(key.to_owned(), RuntimeBounds { min_processes: min, max_processes: max });
+        self.runtime.insert(
+            key.to_owned(),
+            RuntimeBounds { min_processes: min, max_processes: max, ..RuntimeBounds::default() },
+        );
         self
     }
 
@@ -204,6 +208,68 @@ fn a_worker_that_is_not_wanted_is_not_built() {
     let loaded = request.load(&types).unwrap();
     assert_eq!(loaded.jobs().len(), 1);
     assert!(loaded.warnings().is_empty(), "{:?}", loaded.warnings());
+}
+
+#[test]
+fn limits_have_their_order() {
+    fn limited(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        let defaults = JobAttributes::new().max_jobs(10).max_memory(100_000_000).jitter(0.5);
+        let overrides = JobAttributes::new().timeout(Duration::from_secs(9));
+        Ok(Box::new(Plain { prefix: "p_", defaults, overrides }))
+    }
+    static METHODS: [JobMethod; 2] = [
+        JobMethod {
+            limits: JobLimits { max_jobs: Some(20), timeout: Some(Duration::from_secs(1)), ..JobLimits::NONE },
+            ..grouped("a", "group")
+        },
+        JobMethod { limits: JobLimits { jitter: Some(0.0), ..JobLimits::NONE }, ..grouped("b", "group") },
+    ];
+    let types = [worker("app::Text", limited, &METHODS)];
+    let mut request = Request::of(&["app"]);
+    let said = |limits| RuntimeBounds { limits, ..RuntimeBounds::default() };
+    let by_type = JobLimits { max_jobs: Some(30), max_memory: Some(2 << 20), ..JobLimits::NONE };
+    request.runtime.insert("app::Text::group".to_owned(), said(by_type));
+    request.runtime.insert("p_group".to_owned(), said(JobLimits { max_jobs: Some(40), ..JobLimits::NONE }));
+    let loaded = request.load(&types).unwrap();
+    let expected = JobLimits {
+        timeout: Some(Duration::from_secs(9)),
+        max_jobs: Some(40),
+        max_memory: Some(2 << 20),
+        jitter: Some(0.0),
+        ..JobLimits::NONE
+    };
+    assert_eq!(loaded.jobs()[0].limits, expected);
+    assert!(loaded.warnings().is_empty());
+}
+
+#[test]
+fn limits_that_cannot_be_kept_and_those_that_are_set_twice_are_told() {
+    fn tiny(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        Ok(Box::new(Plain { defaults: JobAttributes::new().max_memory(4096), ..Plain::default() }))
+    }
+    let types = [worker("app::Text", tiny, &[method("wrap")])];
+    assert_snapshot!(Request::of(&["app"]).error(&types), @"worker app::Text, method wrap: max_memory (4096 bytes) is below 1 MiB (1048576 bytes): a process grows by as much by merely running");
+    let jobs = |name, jobs| JobMethod {
+        limits: JobLimits { max_jobs: Some(jobs), ..JobLimits::NONE },
+        ..grouped(name, "group")
+    };
+    let types = [worker("app::Text", text, &[jobs("a", 1), jobs("b", 1)])];
+    assert_snapshot!(Request::of(&["app"]).error(&types), @"worker app::Text, process group group: max_jobs is set by method a and by method b; set it once per process group");
+}
+
+#[test]
+fn an_added_job_has_the_limits_of_its_workers_hooks() {
+    let mut added = spec("added", &["f"]);
+    let attributes = JobAttributes::new().max_jobs(7).drain_timeout(Duration::from_secs(60));
+    added.worker = Box::new(Plain { defaults: attributes, ..Plain::default() });
+    let loaded = Request { added: vec![added], ..Request::default() }.load(&[]).unwrap();
+    let limits = loaded.jobs()[0].limits;
+    assert_eq!((limits.max_jobs, limits.drain_timeout), (Some(7), Some(Duration::from_secs(60))));
+
+    let mut added = spec("added", &["f"]);
+    added.worker = Box::new(Plain { overrides: JobAttributes::new().max_jobs(0), ..Plain::default() });
+    let request = Request { added: vec![added], ..Request::default() };
+    assert_snapshot!(request.error(&[]), @"added job added: max_jobs is 0, which is no limit: leave it out where there is to be none");
 }
 
 #[test]
