@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// A worker whose job waits, see `waiting.rs`, instead of the one that echoes.
     #[arg(long, conflicts_with = "data")]
     wait: Option<Way>,
+    /// The worker of `reload.rs`, instead of the one that echoes.
+    #[arg(long, conflicts_with_all = ["data", "wait", "jobs"])]
+    waits: bool,
     /// So many jobs that do nothing, instead of the one that echoes.
     #[arg(long, conflicts_with_all = ["data", "wait"])]
     jobs: Option<usize>,
@@ -70,6 +73,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             .job_runtime_attributes(bounds(crate::data::JOB)),
         (None, Some(way), _) => driver.namespaces([way.namespace()]).job_runtime_attributes(bounds(&way.job())),
         (None, None, Some(jobs)) => (0..jobs).fold(driver, |driver, at| driver.add_job(nothing(at, options.processes))),
+        (None, None, None) if options.waits => {
+            driver.namespaces(["bench::reload"]).job_runtime_attributes(bounds(crate::reload::JOB))
+        }
         (None, None, None) => {
             driver.namespaces(["bench::farm"]).job_runtime_attributes(bounds(crate::side::OUR_FUNCTION))
         }

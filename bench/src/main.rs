@@ -14,6 +14,7 @@ mod machine;
 mod memory;
 mod pipeline;
 mod recover;
+mod reload;
 mod side;
 mod spawn;
 mod stats;
@@ -42,6 +43,8 @@ enum Command {
     Spawn(spawn::Options),
     /// The time from a worker's death until its replacement is registered.
     Recover(recover::Options),
+    /// Jobs that fail while all processes are replaced under full load, and how far the throughput falls.
+    Reload(reload::Options),
     /// What the driver costs while its workers have nothing to do, and how soon its console answers.
     Idle(idle::Options),
     /// Memory of worker processes whose host has loaded much data, next to those that share nothing.
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Throughput(options) => throughput::run(&options),
         Command::Spawn(options) => spawn::run(&options),
         Command::Recover(options) => recover::run(&options),
+        Command::Reload(options) => reload::run(&options),
         Command::Idle(options) => idle::run(&options),
         Command::Memory(options) => memory::run(&options),
         Command::Async(options) => waiting::run(&options),

@@ -59,3 +59,9 @@ fn jobserver_counts_both_and_weighs_their_queues() {
     let table = bench(&[&["jobserver"], options.as_slice()].concat());
     assert!(table.contains("\n| 1 | ") && table.contains("\n| 2000, without unique | "), "{table}");
 }
+
+#[test]
+fn reload_replaces_all_processes() {
+    let table = bench(&["reload", "--processes", "3", "--reloads", "1", "--seconds", "1"]);
+    assert!(table.contains("\n| 1 | ") && table.contains(" 0 failed or without an answer"), "{table}");
+}

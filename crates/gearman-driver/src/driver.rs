@@ -11,7 +11,7 @@ use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
-use gearman_driver_worker::JobSpec;
+use gearman_driver_worker::AddedJob;
 use gearman_driver_worker::host::Program;
 use serde::Serialize;
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub struct Driver {
     #[cfg(feature = "cli")]
     pub(crate) command_line: Option<cli::CommandLine>,
     wanted: Option<Wanted>,
-    added: Vec<JobSpec>,
+    added: Vec<AddedJob>,
     unknown_job: Option<UnknownJobCallback>,
     commands: Commands,
     /// Told when the driver has ended.
@@ -257,7 +257,9 @@ impl Driver {
         self.set("name", name.as_ref())
     }
 
-    /// Adds a job without macros. Its worker is built here, so in the supervisor too (and dropped there at once).
+    /// Adds a job without macros: a [`JobSpec`](crate::JobSpec), or with asynchronous bodies an
+    /// [`AsyncJobSpec`](crate::AsyncJobSpec). Its worker is built here, so in the supervisor too (and dropped there at
+    /// once).
     ///
     /// ```
     /// use gearman_driver::prelude::*;
@@ -278,8 +280,41 @@ impl Driver {
     ///     }],
     /// });
     /// ```
-    pub fn add_job(mut self, job: JobSpec) -> Self {
-        self.added.push(job);
+    ///
+    /// Asynchronous: up to 32 jobs at once in one process.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use gearman_driver::prelude::*;
+    /// use gearman_driver::{AsyncJobSpec, AsyncMethod};
+    ///
+    /// struct Sleeper(Duration);
+    /// impl Worker for Sleeper {}
+    ///
+    /// let driver = Driver::builder().add_job(AsyncJobSpec {
+    ///     name: "sleep".into(),
+    ///     min_processes: 1,
+    ///     max_processes: 2,
+    ///     concurrency: 32,
+    ///     worker: Box::new(Sleeper(Duration::from_secs(1))),
+    ///     methods: vec![AsyncMethod {
+    ///         name: "sleep".into(),
+    ///         body: Box::new(|worker, job, workload| {
+    ///             Box::pin(async move {
+    ///                 let Sleeper(time) = worker.downcast_ref().ok_or("the worker of this job is a Sleeper")?;
+    ///                 job.send_status(0, 1)?;
+    ///                 tokio::time::sleep(*time).await;
+    ///                 Ok(workload.to_vec())
+    ///             })
+    ///         }),
+    ///         decode: None,
+    ///         encode: None,
+    ///     }],
+    /// });
+    /// ```
+    pub fn add_job(mut self, job: impl Into<AddedJob>) -> Self {
+        self.added.push(job.into());
         self
     }
 

@@ -83,8 +83,8 @@ pub use console_command::ConsoleCommand;
 pub use driver::{Driver, FunctionStatus};
 pub use gearman_driver_macros::{job, worker};
 pub use gearman_driver_worker::{
-    AsyncJobClient, Caller, Error, Job, JobAttributes, JobClient, JobError, JobSpec, Json, LoadError, Method, Sent,
-    TestWorker, Worker, WorkerOptions,
+    AddedJob, AsyncJobBody, AsyncJobClient, AsyncJobSpec, AsyncMethod, Caller, Codec, Error, Job, JobAttributes,
+    JobClient, JobError, JobSpec, Json, Method, Sent, TestWorker, Worker, WorkerOptions,
 };
 /// What typed callers take outside of jobs: a blocking client, and its list of job servers.
 pub use gearman_protocol::{Client, ServerList};

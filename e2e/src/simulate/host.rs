@@ -208,7 +208,7 @@ impl World {
             News::Exited(id) => self.exited(id),
             News::Looked(event) => {
                 self.observe()?;
-                self.tell(event)
+                self.tell(*event)
             }
         }
     }

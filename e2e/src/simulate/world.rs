@@ -128,7 +128,7 @@ pub(super) enum News {
     Spawned(ProcessId),
     SpawnFailed(ProcessId),
     Exited(ProcessId),
-    Looked(Event),
+    Looked(Box<Event>),
 }
 
 impl World {
@@ -341,7 +341,11 @@ impl World {
                 self.exited = true;
                 self.after(Duration::ZERO, Happening::MustBeOver);
             }
-            Effect::InForce { .. } | Effect::Reply { .. } | Effect::UnknownJob { .. } | Effect::Log(_) => {}
+            Effect::InForce { .. }
+            | Effect::Reply { .. }
+            | Effect::UnknownJob { .. }
+            | Effect::Suspects(_)
+            | Effect::Log(_) => {}
         }
     }
 

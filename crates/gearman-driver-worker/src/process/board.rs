@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gearman_driver_sys::clock::monotonic;
 use gearman_driver_sys::shared::Slot;
-use gearman_driver_wire::scoreboard::{self, AT_WORK, HANDLE, MESSAGE, SLOT_BYTES, State, TextPlace, at};
+use gearman_driver_wire::scoreboard::{self, AT_WORK, HANDLE, MESSAGE, SLOT_BYTES, Spent, State, TextPlace, at};
 
 use super::poison::AtWork;
 use crate::api::Notes;
@@ -84,6 +84,11 @@ impl Board {
     /// How many job servers this process is registered with.
     pub(super) fn servers(&self, count: usize) {
         self.slot.store(at::SERVERS, count as u64);
+    }
+
+    /// The process has reached a limit of its life.
+    pub(super) fn spent(&self, limit: Spent) {
+        self.slot.store(at::SPENT, limit as u64);
     }
 
     /// Keeps the last error and its message.

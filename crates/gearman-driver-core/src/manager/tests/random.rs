@@ -241,6 +241,9 @@ impl World {
                         match job {
                             Some(job) if bits >> (process.0 % 64) & 1 == 1 => {
                                 self.alive.insert(process, job);
+                                // What it was told may be lost with its host: it is told again.
+                                self.told_to_go.remove(&process);
+                                self.killed.remove(&process);
                                 adopted.push((process, pid(process.0)));
                             }
                             Some(_) => ended.push((process, None)),

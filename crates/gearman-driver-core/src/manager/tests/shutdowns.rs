@@ -115,7 +115,7 @@ fn a_shutdown_while_the_next_host_is_held_back_does_not_wait_for_it() {
 fn a_host_that_dies_during_the_drain_is_not_replaced() {
     let mut d = driver([job("a", 2, 2)]);
     d.signal(Signal::Term).then("stop 1; stop 2");
-    d.host_gone(&[1], &[2]).then("");
+    d.host_gone(&[1], &[2]).then("stop 1");
     d.exited(1, ExitStatus::Code(0)).then("exit 0");
 }
 

@@ -4,11 +4,11 @@ use gearman_driver_wire::job_limits::JobLimits;
 
 use super::error::ADDED;
 use super::{LoadError, LoadedFunction, LoadedJob, Runtime};
-use crate::api::attributes::Bounds;
+use crate::api::attributes::{Bounds, MAX_PROCESSES};
 use crate::api::call::guard;
-use crate::api::process::Body;
+use crate::api::process::{AsyncBody, Body};
 use crate::api::registry::{JobMethod, Run, WorkerType};
-use crate::api::{JobSpec, Worker, WorkerOptions};
+use crate::api::{AddedJob, Worker, WorkerOptions};
 
 /// A worker and its jobs.
 pub(crate) struct BuiltWorker {
@@ -79,7 +79,7 @@ pub(crate) fn build_worker(
                 .iter()
                 .map(|method| match method.run {
                     Run::Sync(run) => Body::Written(run),
-                    Run::Async(run) => Body::Async(run),
+                    Run::Async(run) => Body::Async(AsyncBody::Written(run)),
                 })
                 .collect(),
         });
@@ -88,27 +88,33 @@ pub(crate) fn build_worker(
 }
 
 /// Checks a job that the program added.
-pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
-    let worker = format!("{ADDED}{}", spec.name);
-    if spec.methods.is_empty() {
+pub(super) fn build_added(
+    added: AddedJob,
+    runtime: &mut Runtime<'_>,
+) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
+    let worker = format!("{ADDED}{}", added.name);
+    if added.functions.is_empty() {
         return Err(LoadError::NoMethod { job: worker });
     }
-    let said = runtime.said(None, &spec.name);
+    if let Some(concurrency) = added.concurrency.filter(|concurrency| !(1..=MAX_PROCESSES).contains(concurrency)) {
+        let reason = format!("concurrency is {concurrency}; a number from 1 to {MAX_PROCESSES} is expected");
+        return Err(LoadError::Added { job: worker, reason });
+    }
+    let said = runtime.said(None, &added.name);
     let operator = Bounds::from(said);
     let (min_processes, max_processes) = operator
-        .over(Bounds { min: Some(spec.min_processes), max: Some(spec.max_processes) })
+        .over(Bounds { min: Some(added.min_processes), max: Some(added.max_processes) })
         .resolve()
         .map_err(|reason| LoadError::Added { job: worker.clone(), reason: operator.blame(reason) })?;
-    let functions =
-        spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
-    let defaults = ask(&worker, "default_attributes", || spec.worker.default_attributes())?;
-    let overrides = ask(&worker, "override_attributes", || spec.worker.override_attributes())?;
+    let (functions, bodies) =
+        added.functions.into_iter().map(|(name, body)| (LoadedFunction { name, exceptions: false }, body)).unzip();
+    let defaults = ask(&worker, "default_attributes", || added.worker.default_attributes())?;
+    let overrides = ask(&worker, "override_attributes", || added.worker.override_attributes())?;
     let limits = said.limits.over(overrides.limits).over(defaults.limits);
     limits.check().map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
-    let concurrency = None;
-    let job = LoadedJob { name: spec.name, min_processes, max_processes, limits, concurrency, functions, worker };
-    let bodies = spec.methods.into_iter().map(Body::Given).collect();
-    Ok((spec.worker, BuiltJob { job, bodies }))
+    let AddedJob { name, concurrency, worker: built, .. } = added;
+    let job = LoadedJob { name, min_processes, max_processes, limits, concurrency, functions, worker };
+    Ok((built, BuiltJob { job, bodies }))
 }
 
 fn ask<T>(path: &str, hook: &'static str, answer: impl FnOnce() -> T) -> Result<T, LoadError> {

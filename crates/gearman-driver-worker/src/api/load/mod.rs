@@ -21,7 +21,7 @@ use super::attributes::Bounds;
 use super::process::{Body, ProcessWorker};
 use super::registry::{WorkerType, worker_types};
 use super::shared::SharedLayers;
-use super::{JobSpec, Worker, WorkerOptions};
+use super::{AddedJob, Worker, WorkerOptions};
 
 pub(crate) use build::{BuiltJob, build_worker};
 pub use error::LoadError;
@@ -43,7 +43,7 @@ pub struct LoadRequest<'a> {
     /// console, which wins where both are there.
     pub job_runtime_attributes: &'a BTreeMap<String, RuntimeBounds>,
     /// Jobs declared without macros.
-    pub added: Vec<JobSpec>,
+    pub added: Vec<AddedJob>,
     /// Whether it is fine that there is no job at all: a driver may be there for its `unknown_job_callback` alone.
     pub may_be_empty: bool,
 }
@@ -127,8 +127,8 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
         );
         workers.push(built.worker);
     }
-    for spec in request.added {
-        let (worker, BuiltJob { job, bodies }) = build::build_added(spec, &mut runtime)?;
+    for added in request.added {
+        let (worker, BuiltJob { job, bodies }) = build::build_added(added, &mut runtime)?;
         jobs.push((job, Plan { worker: workers.len(), bodies }));
         workers.push(worker);
     }

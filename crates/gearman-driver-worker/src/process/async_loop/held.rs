@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gearman_driver_sys::clock::monotonic;
@@ -18,7 +19,7 @@ use crate::process::poison::AtWork;
 
 /// All jobs in hand.
 pub(super) struct Held {
-    board: Rc<Board>,
+    board: Arc<Board>,
     /// In the order of their starts.
     jobs: RefCell<Vec<InHand>>,
     begun: Cell<u64>,
@@ -42,7 +43,7 @@ pub(super) struct Hold {
 }
 
 impl Held {
-    pub(super) fn new(board: Rc<Board>) -> Self {
+    pub(super) fn new(board: Arc<Board>) -> Self {
         Self { board, jobs: RefCell::default(), begun: Cell::new(0), draining: Cell::new(false), ended: Notify::new() }
     }
 

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use gearman_driver_sys::signal::SelfPipe;
+use gearman_driver_wire::job_limits::JobLimits;
 use gearman_protocol::{JobAssignment, ServerList};
 use tokio::net::unix::pipe;
 use tokio::runtime::{Builder, Runtime};
@@ -31,6 +32,7 @@ use super::board::Board;
 use super::logger;
 use super::poison::{AtWork, Suspects};
 use super::server::registration;
+use super::wear::Wear;
 use crate::api::{Answer, Job, ProcessWorker};
 
 /// The runtime of a worker process, made after the fork: one thread, input and output, time.
@@ -43,13 +45,16 @@ pub(super) struct AsyncLoop {
 /// What the tasks of a worker process share.
 pub(super) struct Shared {
     worker: Rc<ProcessWorker>,
-    board: Rc<Board>,
+    board: Arc<Board>,
     suspects: Suspects,
     functions: Vec<String>,
     registration: Vec<u8>,
     servers: Rc<str>,
     held: Rc<Held>,
     permits: Arc<Semaphore>,
+    /// How many jobs may still be begun, where that has an end: a permit for each.
+    left: Option<Arc<Semaphore>>,
+    wear: Wear,
     /// Whether the process is to stop.
     stop: watch::Sender<bool>,
     /// How many job servers the process is registered with.
@@ -79,7 +84,8 @@ impl AsyncLoop {
             let several = servers.iter().count() > 1;
             let tasks: Vec<_> = servers
                 .iter()
-                .map(|address| spawn_local(ServerTask::new(address, Rc::clone(&process), several).run()))
+                // Boxed, or it would be copied from frame to frame on its way to the heap: pages of stack for nothing.
+                .map(|address| spawn_local(Box::pin(ServerTask::new(address, Rc::clone(&process), several).run())))
                 .collect();
             tokio::select! {
                 raised = raised(stop) => {
@@ -119,7 +125,7 @@ async fn raised(stop: &SelfPipe) -> io::Result<()> {
 impl Shared {
     pub(super) fn new(
         worker: Rc<ProcessWorker>,
-        board: Rc<Board>,
+        board: Arc<Board>,
         suspects: Suspects,
         functions: Vec<String>,
         client_id: &str,
@@ -128,7 +134,9 @@ impl Shared {
     ) -> Self {
         Self {
             registration: registration(client_id, &functions),
-            held: Rc::new(Held::new(Rc::clone(&board))),
+            held: Rc::new(Held::new(Arc::clone(&board))),
+            left: jobs_left(&worker.job().limits),
+            wear: Wear::new(&worker.job().limits),
             worker,
             board,
             suspects,
@@ -157,8 +165,18 @@ impl Shared {
         self.board.servers(self.registered.get());
     }
 
+    /// Waits until a job may be asked for.
+    async fn permit(self: Rc<Self>) -> Option<Permit> {
+        let place = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        let one_of_the_last = match &self.left {
+            None => None,
+            Some(left) => Some(Arc::clone(left).acquire_owned().await.ok()?),
+        };
+        Some(Permit { _place: place, one_of_the_last })
+    }
+
     /// Runs a job that was granted over `line`, and answers it there.
-    fn start(self: &Rc<Self>, assignment: JobAssignment, line: &Rc<Line>, permit: OwnedSemaphorePermit) {
+    fn start(self: &Rc<Self>, assignment: JobAssignment, line: &Rc<Line>, mut permit: Permit) {
         let assignment = Rc::new(assignment);
         let function = self.functions.iter().position(|name| name.as_bytes() == assignment.function());
         line.begin();
@@ -170,6 +188,10 @@ impl Shared {
         };
         let work = Rc::new(AtWork::of(function, &self.functions[function], &assignment, line.name()));
         let hold = self.held.begin(Rc::clone(&work), Rc::clone(&assignment));
+        permit.begin();
+        if self.wear.begin(&self.board) {
+            self.stop();
+        }
         let (process, line) = (Rc::clone(self), Rc::clone(line));
         let (in_hand, held, at_work) = (Rc::clone(&assignment), Rc::clone(&self.held), Rc::clone(&work));
         let run = async move {
@@ -188,10 +210,34 @@ impl Shared {
                 process.stop();
             }
             line.answer(&assignment, outcome.answer);
+            process.wear.measure(&process.board);
             drop(permit);
         };
         spawn_local(InHand { assignment: in_hand, held, work: at_work, run: Box::pin(run) });
     }
+}
+
+/// What a job is asked for with, and keeps until it has its answer. Given back where none is granted.
+pub(super) struct Permit {
+    /// One of `concurrency`.
+    _place: OwnedSemaphorePermit,
+    /// One of `max_jobs`.
+    one_of_the_last: Option<OwnedSemaphorePermit>,
+}
+
+impl Permit {
+    /// A job was granted for it.
+    fn begin(&mut self) {
+        if let Some(permit) = self.one_of_the_last.take() {
+            permit.forget();
+        }
+    }
+}
+
+/// A permit for each job that a process may begin; `None` where there is no end.
+fn jobs_left(limits: &JobLimits) -> Option<Arc<Semaphore>> {
+    let left = usize::try_from(limits.max_jobs?).ok().filter(|left| *left <= Semaphore::MAX_PERMITS)?;
+    Some(Arc::new(Semaphore::new(left)))
 }
 
 /// A job's task: while it is polled, log records carry its handle, and it answers for the process.

@@ -260,6 +260,7 @@ fn help_and_version_name_the_program() {
       run          Run the driver (the default)
       check        Load everything, list the jobs, touch nothing
       status       Show the jobs of running drivers, as their consoles do
+      reload       Have running drivers load their worker code and configuration anew; no job is lost
       completions  Write what a shell completes, or the manual page, to standard output
       help         Print this message or the help of the given subcommand(s)
 
