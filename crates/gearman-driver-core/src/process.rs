@@ -47,7 +47,7 @@ pub struct Activity {
     pub current: Option<CurrentJob>,
     /// The job that answers for it if the process goes down: the one in hand, and where there are several, the one whose
     /// code runs.
-    pub at_work: Option<JobAtWork>,
+    pub at_work: Option<Box<JobAtWork>>,
     /// It has reached a limit of its own and is to be replaced; it takes jobs until it is asked to stop.
     pub spent: Option<Spent>,
 }

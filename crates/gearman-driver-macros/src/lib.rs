@@ -33,13 +33,25 @@ use quote::quote;
 /// module that it stands in. A worker with a `prefix` of its own has none: the names of its functions are known only
 /// at run time.
 ///
-/// The worker's path is that of the module in which this impl block stands, and the type's name.
+/// The worker's path is that of the module in which this impl block stands, and the type's name. `Driver::namespaces` finds
+/// it by that, and it is the beginning of its functions' names.
+///
+/// `fn new(options: &WorkerOptions) -> Self` (or `Result<Self, E>`) builds the worker, once, in the host, before any
+/// fork; without it, `Default` does. The signatures of the other hooks are those of the trait `Worker`, where `process_start`
+/// and `begin` may return nothing as well. Methods without `#[job]` that have no hook's name are the worker's own business.
+/// A worker type needs neither `Send` nor `Sync`, and can't be generic.
 #[proc_macro_attribute]
 pub fn worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
     worker::expand(arguments.into(), &item.into()).into()
 }
 
 /// Makes a method of a [`macro@worker`] impl block a function that clients can call.
+///
+/// The method takes `&self`, then optionally the job (`&mut Job` or `&Job`), then optionally the workload: `&[u8]`,
+/// `Vec<u8>`, `&str`, `String`, `Json<T>`, or what its decoder returns. It returns the client's result: `Vec<u8>`,
+/// `&'static [u8]`, `String`, `&'static str`, `()`, `Json<T>`, or what its encoder takes; alone, or in a `Result` with any
+/// error that `?` turns into `Error`. An `Err` fails the job with its message, and so does a panic, after which the process
+/// is replaced.
 ///
 /// | attribute | means | default |
 /// | --- | --- | --- |

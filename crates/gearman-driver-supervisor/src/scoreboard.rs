@@ -94,7 +94,7 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
     let at_work = slot.at_work.as_ref().and_then(|work| {
         let function = functions.get(work.function)?.clone();
         let gearman_driver_wire::poison::Identity { handle, unique, server } = work.identity.clone();
-        Some(JobAtWork { function, handle, unique, server })
+        Some(Box::new(JobAtWork { function, handle, unique, server }))
     });
     let current = slot.function.and_then(|function| functions.get(function)).map(|function| CurrentJob {
         function: function.clone(),

@@ -46,7 +46,9 @@ use crate::{embedded_server, launch, sources};
 ///
 /// # Precedence
 /// Command line (with [`Driver::from_args`]), environment (`GEARMAN_DRIVER_SERVER`, ..), config files (later wins),
-/// what is set here, default.
+/// what is set here, default. Options that have no method here (`user`, `log_format`, ..) are for those who run the
+/// program: `docs/configuration.md` in the repository has all. What is set to something that can't be is told when the
+/// driver starts, not by the method.
 #[must_use = "a driver does nothing until `run()` or `start()`"]
 pub struct Driver {
     builder: Layer,

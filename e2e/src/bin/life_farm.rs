@@ -138,6 +138,18 @@ mod workers {
             Ok(child.id().to_string())
         }
 
+        /// Starts so many processes whose parents exit at once: orphans, which end a moment later. Answers when all
+        /// have been started.
+        #[job(min_processes = 0, max_processes = 50)]
+        fn litter(&self, workload: &str) -> Result<(), Error> {
+            let count: u32 = workload.parse()?;
+            let script = format!("i=0; while [ $i -lt {count} ]; do (sleep 0.05 &); i=$((i+1)); done");
+            let null = || Stdio::null();
+            let status =
+                Command::new("sh").args(["-c", &script]).stdin(null()).stdout(null()).stderr(null()).status()?;
+            if status.success() { Ok(()) } else { Err(status.to_string().into()) }
+        }
+
         /// What a shell that this process turns into sees: a stricter look than a child's, since the standard library
         /// sets some signals back for children. The worker process is gone with it;
         /// what was seen is in the file `seen`.

@@ -80,13 +80,15 @@ fn simulate(options: &Options) -> ExitCode {
     let rate = account.events as f64 / elapsed;
     println!("{} worlds, {} events in {elapsed:.2} s: {rate:.0} events a second", account.worlds, account.events);
     println!(
-        "in them: {:.1} hours, {} hosts started, {} ended, {} processes started, {} ended, {} orders, {} jobs done",
+        "in them: {:.1} hours, {} hosts started, {} ended, {} processes started, {} ended, {} orders, \
+         {} reloads, {} jobs done",
         account.simulated.as_secs_f64() / 3600.0,
         account.hosts,
         account.hosts_ended,
         account.processes,
         account.ends,
         account.orders,
+        account.reloads,
         account.jobs,
     );
     for (seed, broken) in failures.iter().take(MOST_FAILURES) {

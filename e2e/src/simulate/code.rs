@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gearman_driver_core::job::JobDeclaration;
+use gearman_driver_core::job::{JobDeclaration, Lifespan};
 use gearman_driver_core::limits::Limits;
 
 use super::chance::Chance;
@@ -31,37 +31,57 @@ pub(super) fn job_number(name: &str) -> Option<usize> {
 pub(super) struct Code {
     /// By the job's number; `None`: it does not have it.
     jobs: Vec<Option<JobCode>>,
-    /// By the job's number: it has one function, or two.
-    functions: [usize; JOBS.len()],
+    /// Its hosts can't load it.
+    pub(super) fails_to_load: bool,
 }
 
 /// A job in a version of the worker code.
 #[derive(Debug, Clone)]
 struct JobCode {
     limits: Limits,
+    /// One function, or two.
+    functions: usize,
     max_idle_time: Option<Duration>,
+    lifespan: Lifespan,
+    /// Its processes die at once.
+    dies: bool,
 }
 
 impl Code {
-    /// The first version of a world with so many jobs.
+    /// The first version of a world with so many jobs; it works.
     pub(super) fn first(jobs: usize, chance: &mut Chance) -> Self {
-        Self {
-            jobs: (0..jobs).map(|_| Some(JobCode::any(chance))).collect(),
-            functions: std::array::from_fn(|_| chance.within(1..=2) as usize),
-        }
+        Self { jobs: (0..jobs).map(|_| Some(JobCode::any(chance))).collect(), fails_to_load: false }
     }
 
-    /// The next version: some jobs have other bounds, some are gone, some new. A job's functions stay: as long as there is
-    /// no reload, its old processes serve on, and would not serve a new function.
+    /// The next version: some jobs are other ones, some gone, some new; some versions are broken.
     pub(super) fn next(&self, chance: &mut Chance) -> Self {
         let mut next = self.clone();
         next.jobs.resize_with(JOBS.len().min(self.jobs.len() + 1), || None);
+        next.fails_to_load = chance.hits(150);
+        let broken = chance.hits(250);
         for job in &mut next.jobs {
             if chance.hits(400) {
                 *job = chance.hits(700).then(|| JobCode::any(chance));
             }
+            if let Some(job) = job {
+                job.dies = broken && chance.hits(500);
+            }
         }
         next
+    }
+
+    /// Whether the processes of a job die at once.
+    pub(super) fn dies(&self, job: usize) -> bool {
+        self.job(job).is_some_and(|job| job.dies)
+    }
+
+    /// When the processes of a job are replaced.
+    pub(super) fn lifespan(&self, job: usize) -> Lifespan {
+        self.job(job).map_or(Lifespan::default(), |job| job.lifespan)
+    }
+
+    fn job(&self, job: usize) -> Option<&JobCode> {
+        self.jobs.get(job).and_then(Option::as_ref)
     }
 
     /// What its host reports.
@@ -69,8 +89,9 @@ impl Code {
         let declare = |(number, job): (usize, &Option<JobCode>)| {
             let job = job.as_ref()?;
             let functions = self.functions(number).map(|function| FUNCTIONS[function].to_owned()).collect();
-            let max_idle_time = job.max_idle_time;
-            Some(JobDeclaration { max_idle_time, ..JobDeclaration::new(job_name(number), functions, job.limits) })
+            let (max_idle_time, lifespan) = (job.max_idle_time, job.lifespan);
+            let declaration = JobDeclaration::new(job_name(number), functions, job.limits);
+            Some(JobDeclaration { max_idle_time, lifespan, ..declaration })
         };
         self.jobs.iter().enumerate().filter_map(declare).collect()
     }
@@ -82,7 +103,7 @@ impl Code {
 
     /// The functions of a job.
     pub(super) fn functions(&self, job: usize) -> impl Iterator<Item = usize> + use<> {
-        let count = if self.jobs.get(job).is_some_and(Option::is_some) { self.functions[job] } else { 0 };
+        let count = self.job(job).map_or(0, |job| job.functions);
         2 * job..2 * job + count
     }
 }
@@ -93,7 +114,25 @@ impl JobCode {
         let max = min + chance.count(0..=5);
         Self {
             limits: Limits::new(min, max).unwrap_or_default(),
+            functions: chance.within(1..=2) as usize,
             max_idle_time: chance.hits(300).then(|| Duration::from_secs(chance.within(0..=30))),
+            lifespan: any_lifespan(chance),
+            dies: false,
         }
     }
+}
+
+/// Most jobs have no limit, some have one or several.
+fn any_lifespan(chance: &mut Chance) -> Lifespan {
+    let mut lifespan = Lifespan::default();
+    if chance.hits(150) {
+        lifespan.max_jobs = Some(chance.within(1..=30));
+    }
+    if chance.hits(150) {
+        lifespan.max_age = Some(Duration::from_secs(chance.within(5..=120)));
+    }
+    if chance.hits(100) {
+        lifespan.max_memory = Some(1 << 20);
+    }
+    lifespan
 }

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use gearman_driver_core::manager::Event;
+use gearman_driver_core::manager::{Event, Signal};
+use gearman_driver_core::order::Order;
 use gearman_driver_core::process::{ExitStatus, HostId, ProcessId};
 use gearman_driver_core::time::Time;
 
@@ -42,9 +43,11 @@ pub(super) struct Host {
 impl World {
     pub(super) fn start_host(&mut self, id: HostId, generation: u32) {
         self.account.hosts += 1;
+        // A generation that is asked for the first time is what is on disk then.
+        let code = *self.generations.entry(generation).or_insert(self.codes.len() - 1);
         let host = Host {
             generation,
-            code: self.codes.len() - 1,
+            code,
             alive: true,
             ready: false,
             slow_until: self.now,
@@ -74,7 +77,9 @@ impl World {
         }
         // The driver would end at once if its very first host failed: that is rarely of interest.
         let first = id.0 == 1 && !self.chance.hits(20);
-        if !first && self.trouble(self.nature.load_fails) {
+        let code = self.hosts[&id].code;
+        let broken = self.troubled && self.codes[code].fails_to_load;
+        if !first && (broken || self.trouble(self.nature.load_fails)) {
             self.host_dies(id);
         } else {
             self.host_says(id, News::Loaded(id));
@@ -208,7 +213,7 @@ impl World {
             News::Exited(id) => self.exited(id),
             News::Looked(event) => {
                 self.observe()?;
-                self.tell(*event)
+                self.tell(event)
             }
         }
     }
@@ -252,7 +257,15 @@ impl World {
             let next = self.codes[self.codes.len() - 1].next(&mut self.chance);
             self.note(|| format!("the worker code on disk changes: {next:?}"));
             self.codes.push(next);
+            self.within(Duration::from_secs(3), Happening::Reloads);
         }
+    }
+
+    /// The operators want what is on disk.
+    pub(super) fn reloads(&mut self) -> Result<(), Broken> {
+        self.account.reloads += 1;
+        self.observe()?;
+        if self.chance.hits(500) { self.tell(Event::Signal(Signal::Hup)) } else { self.order(Order::Reload) }
     }
 
     pub(super) fn any_status(&mut self) -> ExitStatus {

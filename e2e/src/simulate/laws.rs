@@ -9,6 +9,7 @@ mod shutdown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use gearman_driver_core::job::Lifespan;
 use gearman_driver_core::level::Level;
 use gearman_driver_core::limits::Limits;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings};
@@ -44,7 +45,7 @@ pub const LAWS: &[&str] = &[
     "each order is answered exactly once, bounds change only by orders and worker code, operators' bounds stay",
     "no effect names a process, host or job that is not there; each is stopped once, and again when it was adopted",
     "the snapshot shows exactly the processes that there are",
-    "what is due is done: the next deadline is in the future",
+    "a tick does what is due: the next deadline is in the future",
     "once trouble ends, everything settles: min processes, none draining, none failing, and then nothing happens",
     "a shutdown ends in bounded time, with code 0 unless something survives SIGKILL; then only orders are answered",
     "a bounded number of log lines for each event, of bounded length; a manager of bounded size",
@@ -68,16 +69,19 @@ pub(super) struct Laws {
     event: Heard,
     /// When a process of a job last ended unasked, or could not be started, and the newest process by then.
     failed: BTreeMap<String, (Time, ProcessId)>,
+    /// The newest process when a job was last ordered to be restarted.
+    restarted: BTreeMap<String, ProcessId>,
     before: Snapshot,
     shutdown: Shutdown,
     /// Everything has settled: nothing may happen.
     quiet: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct HostEntry {
-    /// The jobs that it has; `None` while it loads.
-    jobs: Option<BTreeSet<String>>,
+    generation: u32,
+    /// The jobs that it has, with their limits for processes; `None` while it loads.
+    jobs: Option<BTreeMap<String, Lifespan>>,
     stopped: bool,
 }
 
@@ -86,9 +90,12 @@ struct HostEntry {
 struct Entry {
     job: String,
     host: HostId,
+    generation: u32,
     pid: Option<u32>,
     stopped: bool,
     killed: bool,
+    /// It was killed before; its host may have taken that with it.
+    condemned: bool,
     /// What it last said that it does.
     says: Option<ActivityState>,
     /// It has said that it drains, and then not: its word counts for little.
@@ -110,8 +117,8 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq)]
 enum Heard {
     Order(OrderId, Order),
-    HostReady,
     Looked,
+    Tick,
     Other,
 }
 
@@ -125,6 +132,7 @@ impl Laws {
             orders: BTreeSet::new(),
             event: Heard::Other,
             failed: BTreeMap::new(),
+            restarted: BTreeMap::new(),
             before: Snapshot::default(),
             shutdown: Shutdown::new(settings, late),
             quiet: false,
@@ -135,14 +143,14 @@ impl Laws {
     pub(super) fn hear(&mut self, now: Time, event: &Event) {
         self.event = match event {
             Event::Order { id, order } => Heard::Order(*id, order.clone()),
-            Event::HostReady { .. } => Heard::HostReady,
             Event::Looked { .. } => Heard::Looked,
+            Event::Tick => Heard::Tick,
             _ => Heard::Other,
         };
         match event {
             Event::HostReady { host, jobs, .. } => {
                 if let Some(entry) = self.hosts.get_mut(host) {
-                    entry.jobs = Some(jobs.iter().map(|job| job.name.clone()).collect());
+                    entry.jobs = Some(jobs.iter().map(|job| (job.name.clone(), job.lifespan)).collect());
                 }
             }
             Event::HostFailed { host, .. } => {
@@ -154,7 +162,7 @@ impl Laws {
                     if let Some(entry) = self.processes.get_mut(process) {
                         entry.pid = Some(*pid);
                         // What was asked of it may have been lost with its host.
-                        (entry.stopped, entry.killed) = (entry.stopped && entry.pid.is_none(), false);
+                        (entry.stopped, entry.killed) = (false, false);
                     }
                 }
                 for (process, _) in ended {
@@ -178,8 +186,11 @@ impl Laws {
                     }
                 }
             }
-            Event::Order { id, .. } => {
+            Event::Order { id, order } => {
                 self.orders.insert(*id);
+                if let Order::Restart { job } = order {
+                    self.restarted.insert(job.clone(), ProcessId(self.last_process));
+                }
             }
             _ => {}
         }
@@ -202,9 +213,9 @@ impl Laws {
             law(!self.shutdown.is_over() || matches!(effect, Effect::Reply { .. }), || {
                 format!("only replies follow the end: {effect:?}")
             })?;
-            law(!self.quiet || is_quiet(effect), || format!("nothing happens once all has settled: {effect:?}"))?;
+            law(!self.quiet || self.is_quiet(effect), || format!("nothing happens once all has settled: {effect:?}"))?;
             match effect {
-                Effect::StartHost { host, .. } => self.host_is_started(*host)?,
+                Effect::StartHost { host, generation } => self.host_is_started(*host, *generation)?,
                 Effect::StopHost { host } => {
                     let entry = self.hosts.get_mut(host);
                     let entry = entry.ok_or_else(|| Broken::new(format!("{host} is there to be stopped")))?;
@@ -216,12 +227,7 @@ impl Laws {
                     spawned_for.insert(job);
                 }
                 Effect::Stop { process } => self.is_stopped(*process)?,
-                Effect::Kill { process } => {
-                    let entry = self.running(*process)?;
-                    law(!entry.killed, || format!("{process} is killed once"))?;
-                    entry.killed = true;
-                    self.shutdown.may_kill(now, *process)?;
-                }
+                Effect::Kill { process } => self.is_killed(now, *process)?,
                 Effect::Reply { id, .. } => law(self.orders.remove(id), || format!("order {} is open", id.0))?,
                 Effect::Log(line) => {
                     lines += 1;
@@ -234,10 +240,11 @@ impl Laws {
                 _ => {}
             }
         }
-        law(self.orders.is_empty(), || format!("each order is answered: {:?}", self.orders))?;
+        law(self.shutdown.is_on() || self.orders_are_answered(), || format!("orders wait: {:?}", self.orders))?;
         let most = MOST_LINES + 2 * self.processes.len();
         law(lines <= most, || format!("{lines} log lines for one event"))?;
-        law(manager.next_deadline().is_none_or(|due| due > now), || "what is due is done".to_owned())?;
+        let due = manager.next_deadline().filter(|due| *due <= now);
+        law(due.is_none() || self.event != Heard::Tick, || format!("a tick does what is due at {due:?}"))?;
         if !self.shutdown.is_over() {
             let snapshot = manager.snapshot(now);
             self.judge_snapshot(now, &snapshot, &spawned_for, effects)?;
@@ -246,12 +253,18 @@ impl Laws {
         Ok(())
     }
 
-    fn host_is_started(&mut self, host: HostId) -> Result<(), Broken> {
+    /// All but those that wait for a host to load.
+    fn orders_are_answered(&self) -> bool {
+        self.orders.is_empty() || self.before.loading.is_some() || self.hosts.values().any(|host| host.jobs.is_none())
+    }
+
+    fn host_is_started(&mut self, host: HostId, generation: u32) -> Result<(), Broken> {
         law(host.0 > self.last_host, || format!("{host} is a new one"))?;
-        law(self.hosts.is_empty(), || format!("one host at a time: {:?} and {host}", self.hosts.keys()))?;
+        let twin = self.hosts.iter().find(|(_, entry)| !entry.stopped && entry.generation == generation);
+        law(twin.is_none(), || format!("one host for each generation: {twin:?} and {host}"))?;
         law(!self.shutdown.is_on(), || "no host is started during a shutdown".to_owned())?;
         self.last_host = host.0;
-        self.hosts.insert(host, HostEntry::default());
+        self.hosts.insert(host, HostEntry { generation, jobs: None, stopped: false });
         Ok(())
     }
 
@@ -260,19 +273,30 @@ impl Laws {
         law(!self.shutdown.is_on(), || "no process is started during a shutdown".to_owned())?;
         let entry = self.hosts.get(&host);
         let entry = entry.ok_or_else(|| Broken::new(format!("{host} is there to fork")))?;
-        let has_it = entry.jobs.as_ref().is_some_and(|jobs| jobs.contains(job));
+        let has_it = entry.jobs.as_ref().is_some_and(|jobs| jobs.contains_key(job));
         law(has_it && !entry.stopped, || format!("{host} is ready, stays, and has the job {job}"))?;
         self.last_process = process.0;
-        let entry =
-            Entry { job: job.to_owned(), host, pid: None, stopped: false, killed: false, says: None, fickle: false };
+        let entry = Entry {
+            job: job.to_owned(),
+            host,
+            generation: entry.generation,
+            pid: None,
+            stopped: false,
+            killed: false,
+            condemned: false,
+            says: None,
+            fickle: false,
+        };
         self.processes.insert(process, entry);
         Ok(())
     }
 
     fn is_stopped(&mut self, process: ProcessId) -> Result<(), Broken> {
-        // Where one came back that had said that it drains, there are more than the scaling policy has asked for.
+        // Where one came back that had said that it drains, there are more than the scaling policy has asked for; and what
+        // is to be replaced may be asked at any time.
         let fickle = self.processes.values().any(|entry| entry.fickle);
-        let looked = self.event == Heard::Looked && !fickle;
+        let renewed = self.processes.get(&process).is_some_and(|entry| self.is_renewed(process, entry));
+        let looked = self.event == Heard::Looked && !fickle && !renewed;
         let entry = self.running(process)?;
         law(!entry.is_asked_to_go(), || format!("{process} is stopped once"))?;
         law(!looked || entry.says != Some(ActivityState::Busy), || {
@@ -280,6 +304,24 @@ impl Laws {
         })?;
         entry.stopped = true;
         Ok(())
+    }
+
+    fn is_killed(&mut self, now: Time, process: ProcessId) -> Result<(), Broken> {
+        let due = self.shutdown.may_kill(now) || matches!(&self.event, Heard::Order(_, Order::KillNow { .. }));
+        let entry = self.running(process)?;
+        law(!entry.killed, || format!("{process} is killed once"))?;
+        entry.killed = true;
+        let again = std::mem::replace(&mut entry.condemned, true);
+        law(due || again, || format!("{process} is asked, not killed, before its deadline"))
+    }
+
+    /// Whether there may be a reason to replace a process: other code, an order to restart its job, a limit of its own.
+    fn is_renewed(&self, process: ProcessId, entry: &Entry) -> bool {
+        let restarted = self.restarted.get(&entry.job).is_some_and(|newest| process <= *newest);
+        let host = self.hosts.get(&entry.host).and_then(|host| host.jobs.as_ref());
+        let limited =
+            host.and_then(|jobs| jobs.get(&entry.job)).is_none_or(|lifespan| *lifespan != Lifespan::default());
+        restarted || limited || Some(entry.generation) != self.before.generation
     }
 
     fn running(&mut self, process: ProcessId) -> Result<&mut Entry, Broken> {
@@ -305,16 +347,31 @@ impl Laws {
             let running = ours().filter(|entry| entry.pid.is_some()).count();
             law(running == job.processes.len(), || format!("{}: {running} run, {:?}", job.name, job.processes))?;
             for process in &job.processes {
-                let entry = ours().find(|entry| entry.pid == Some(process.pid) && entry.host == process.host);
+                let entry = ours().find(|entry| entry.pid == Some(process.pid));
                 let entry = entry.ok_or_else(|| Broken::new(format!("{} is one of ours", process.pid)))?;
+                law((entry.host, entry.generation) == (process.host, process.generation), || {
+                    format!("{} is of {} and generation {}", process.pid, entry.host, entry.generation)
+                })?;
                 law(!entry.is_asked_to_go() || process.state == ActivityState::Draining, || {
                     format!("{} was asked to go, and is shown so", process.pid)
                 })?;
             }
-            self.bounds(now, snapshot, job, spawned_for.contains(job.name.as_str()))?;
+            let has_started = spawned_for.contains(job.name.as_str());
+            self.bounds(now, snapshot, job, has_started, bounds::other_code(effects))?;
             self.limits(job, effects)?;
         }
         law(shown == self.processes.len(), || format!("{shown} of {} processes are shown", self.processes.len()))
+    }
+
+    /// What may happen in a world that has settled.
+    fn is_quiet(&self, effect: &Effect) -> bool {
+        match effect {
+            Effect::UnknownJob { .. } => true,
+            Effect::Log(line) => line.level <= Level::Info,
+            Effect::Spawn { job, .. } => self.renews_itself(job),
+            Effect::Stop { process } => self.processes.get(process).is_some_and(|entry| self.renews_itself(&entry.job)),
+            _ => false,
+        }
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -333,15 +390,6 @@ impl Laws {
     /// From now on things may happen again.
     pub(super) fn quiet_is_over(&mut self) {
         self.quiet = false;
-    }
-}
-
-/// What may happen in a world that has settled.
-fn is_quiet(effect: &Effect) -> bool {
-    match effect {
-        Effect::UnknownJob { .. } => true,
-        Effect::Log(line) => line.level <= Level::Debug,
-        _ => false,
     }
 }
 

@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+pub use self::chance::Chance;
 pub use laws::{Broken, LAWS};
 
 use self::trace::Trace;
@@ -49,6 +50,8 @@ pub struct Account {
     pub ends: u64,
     /// Orders given.
     pub orders: u64,
+    /// Reloads ordered.
+    pub reloads: u64,
     /// Jobs answered.
     pub jobs: u64,
     /// Jobs given to processes.
@@ -66,6 +69,7 @@ impl Account {
         self.processes += other.processes;
         self.ends += other.ends;
         self.orders += other.orders;
+        self.reloads += other.reloads;
         self.jobs += other.jobs;
         self.grabbed += other.grabbed;
     }

@@ -33,15 +33,13 @@ impl World {
 
     fn any_order(&mut self) -> Order {
         let (min, max) = (self.any_bound(), self.any_bound());
-        match self.chance.below(20) {
+        match self.chance.below(24) {
             0..=2 => Order::SetMin { job: self.any_job(), min },
             3..=5 => Order::SetMax { job: self.any_job(), max },
             6..=8 => Order::SetProcesses { job: self.any_job(), min, max },
-            9..=10 => {
-                let most = 100 + self.processes.len() as u32;
-                let pids = (0..self.chance.below(4)).map(|_| self.chance.count(99..=most)).collect();
-                Order::Stop { pids }
-            }
+            9..=10 => Order::Stop { pids: self.any_pids() },
+            20 => Order::KillNow { pids: self.any_pids() },
+            21..=23 => Order::Restart { job: self.any_job() },
             11 => Order::KillAll(JobSelection::All),
             12..=13 => {
                 let names = (0..self.chance.below(3)).map(|_| self.any_job()).collect();
@@ -51,6 +49,11 @@ impl World {
             17..=18 => Order::RemoveProcess { job: self.any_job() },
             _ => Order::SetMaxIdleTime(Duration::from_secs(self.chance.within(0..=40))),
         }
+    }
+
+    fn any_pids(&mut self) -> Vec<u32> {
+        let most = 100 + self.processes.len() as u32;
+        (0..self.chance.below(4)).map(|_| self.chance.count(99..=most)).collect()
     }
 
     /// A job that there is, most of the time.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gearman_driver_core::manager::Event;
-use gearman_driver_core::process::{Activity, ActivityState, ExitStatus, HostId, LastError, ProcessId};
+use gearman_driver_core::process::{Activity, ActivityState, ExitStatus, HostId, LastError, ProcessId, Spent};
 use gearman_driver_core::time::{Time, UnixSeconds};
 
 use super::host::FORK;
@@ -80,7 +80,8 @@ impl Process {
 
     /// Whether it would take a job.
     pub(super) fn is_free(&self) -> bool {
-        self.stage == Stage::Idle && !self.frozen && !self.leaving
+        let has_had_its_jobs = self.slot.as_ref().is_some_and(|slot| slot.spent == Some(Spent::Jobs));
+        self.stage == Stage::Idle && !self.frozen && !self.leaving && !has_had_its_jobs
     }
 
     /// Whether a job server counts it among a function's workers.
@@ -118,7 +119,8 @@ impl World {
     /// The trouble that a process will have.
     fn troubles(&mut self, id: ProcessId, job: usize) {
         let life = self.nature.life;
-        if self.epidemics[job] {
+        let code = self.processes.get(&id).map_or(0, |process| process.code);
+        if self.epidemics[job] || (self.troubled && self.codes[code].dies(job)) {
             let status = self.any_status();
             self.within(Duration::from_millis(1500), Happening::Does(id, Step::Crashes(status)));
         }
@@ -195,10 +197,17 @@ impl World {
         let at = UnixSeconds(1_000_000_000 + self.now.uptime().as_secs());
         self.answered(held);
         self.account.jobs += 1;
+        let grows = self.chance.hits(30);
         let Some(process) = self.processes.get_mut(&id) else { return };
+        let lifespan = self.codes[process.code].lifespan(process.job);
         process.stage = Stage::Idle;
         if let Some(slot) = &mut process.slot {
             slot.jobs_done += 1;
+            if lifespan.max_jobs.is_some_and(|most| slot.jobs_done >= most) {
+                slot.spent = Some(Spent::Jobs);
+            } else if lifespan.max_memory.is_some() && grows {
+                slot.spent = Some(Spent::Memory);
+            }
             slot.last_run = Some(at);
             slot.current = None;
             if failed {

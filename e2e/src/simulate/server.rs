@@ -172,7 +172,7 @@ impl World {
             functions.insert(function.to_owned(), row);
         }
         let wait = if complete { self.chance.time(self.nature.delay) } else { LOOK_TIMEOUT.min(self.nature.interval) };
-        self.after(wait, Happening::Arrives(News::Looked(Box::new(Event::Looked { functions, complete }))));
+        self.after(wait, Happening::Arrives(News::Looked(Event::Looked { functions, complete })));
         self.again(Some(self.nature.interval), Happening::Looks);
     }
 

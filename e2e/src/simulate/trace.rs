@@ -30,6 +30,7 @@ impl Trace {
         for effect in effects {
             let text = match effect {
                 Effect::StartHost { host, generation } => format!("start host {} (generation {generation})", host.0),
+                Effect::InForce { generation } => format!("generation {generation} is in force"),
                 Effect::StopHost { host } => format!("stop host {}", host.0),
                 Effect::Spawn { process, job, host } => format!("spawn {job}#{} from host {}", process.0, host.0),
                 Effect::Stop { process } => format!("stop #{}", process.0),

@@ -35,7 +35,10 @@ pub(super) struct World {
     pub(super) chance: Chance,
     pub(super) nature: Nature,
     pub(super) agenda: Agenda<Happening>,
+    /// All versions of the worker code that there have been on disk; the last one is there now.
     pub(super) codes: Vec<Code>,
+    /// Which of them each generation has.
+    pub(super) generations: BTreeMap<u32, usize>,
     pub(super) hosts: BTreeMap<HostId, Host>,
     pub(super) processes: BTreeMap<ProcessId, Process>,
     pub(super) servers: Vec<Server>,
@@ -103,6 +106,7 @@ pub(super) enum Happening {
     Signals,
     Spurious,
     Deploys,
+    Reloads,
     /// Trouble ends.
     Calms,
     /// By now everything must have settled.
@@ -128,7 +132,7 @@ pub(super) enum News {
     Spawned(ProcessId),
     SpawnFailed(ProcessId),
     Exited(ProcessId),
-    Looked(Box<Event>),
+    Looked(Event),
 }
 
 impl World {
@@ -148,6 +152,7 @@ impl World {
             now: Time::START,
             agenda: Agenda::new(),
             codes,
+            generations: BTreeMap::new(),
             hosts: BTreeMap::new(),
             processes: BTreeMap::new(),
             servers: vec![Server::new(); nature.servers],
@@ -275,6 +280,7 @@ impl World {
                 return self.tell(Event::Tick);
             }
             Happening::Deploys => self.deploys(),
+            Happening::Reloads => return if self.troubled { self.reloads() } else { Ok(()) },
             Happening::Calms => self.calms(),
             Happening::Settles => return self.settles(),
             Happening::Ends => return self.ends(),
@@ -319,6 +325,15 @@ impl World {
         Ok(())
     }
 
+    /// The supervisor takes over the configuration of a generation.
+    fn in_force(&mut self, generation: u32) {
+        if generation > 1 {
+            let max_idle_time = self.chance.hits(100).then(|| Duration::from_secs(self.chance.within(0..=40)));
+            let shutdown_timeout = self.nature.shutdown_timeout;
+            self.pending.push_back(Event::Configured { max_idle_time, shutdown_timeout, poison_limit: 3 });
+        }
+    }
+
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::StartHost { host, generation } => self.start_host(host, generation),
@@ -341,11 +356,8 @@ impl World {
                 self.exited = true;
                 self.after(Duration::ZERO, Happening::MustBeOver);
             }
-            Effect::InForce { .. }
-            | Effect::Reply { .. }
-            | Effect::UnknownJob { .. }
-            | Effect::Suspects(_)
-            | Effect::Log(_) => {}
+            Effect::InForce { generation } => self.in_force(generation),
+            Effect::Reply { .. } | Effect::UnknownJob { .. } | Effect::Suspects(_) | Effect::Log(_) => {}
         }
     }
 

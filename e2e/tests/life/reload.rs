@@ -109,7 +109,7 @@ fn the_executable_is_the_one_that_the_path_names_now() {
 fn code_that_fails_to_load_is_refused_and_changes_nothing() {
     let gearmand = Gearmand::start();
     let farm = builder(&gearmand, "one").start();
-    let before = farm.console().pids(VERSION);
+    let before = farm.wait("its processes", || Some(farm.console().pids(VERSION)).filter(|pids| pids.len() == 3));
     deploy(&farm, "fails to load");
     let answer = farm.console().ask("reload");
     assert!(
@@ -125,7 +125,7 @@ fn code_that_fails_to_load_is_refused_and_changes_nothing() {
 fn code_whose_processes_die_at_once_is_taken_back() {
     let gearmand = Gearmand::start();
     let farm = builder(&gearmand, "one").start();
-    let before = farm.console().pids(VERSION);
+    let before = farm.wait("its processes", || Some(farm.console().pids(VERSION)).filter(|pids| pids.len() == 3));
     deploy(&farm, "dies at once");
     assert_eq!(farm.console().ask("reload"), ["OK"], "it loads");
     let said = farm.wait_log("Reload: generation 2 is taken back");
@@ -186,7 +186,10 @@ fn live_changes_are_saved_into_the_config_file() {
 fn a_job_is_restarted_step_by_step(kind: ServerKind) {
     let server = kind.start();
     let farm = builder(&server, "one").start();
-    let (before, others) = (farm.console().pids(VERSION), farm.console().pids(SLEEP));
+    let all = |job: &str, count: usize| {
+        farm.wait("its processes", || Some(farm.console().pids(job)).filter(|pids| pids.len() == count))
+    };
+    let (before, others) = (all(VERSION, 3), all(SLEEP, 2));
     assert_eq!(farm.console().ask(&format!("restart {VERSION}")), ["OK"]);
     farm.wait("all are new", || {
         let now = farm.console().pids(VERSION);

@@ -41,12 +41,13 @@ pub enum Effect {
         /// The host to fork it from.
         host: HostId,
     },
-    /// Ask a process to finish its job and exit (drain). Repeats change nothing.
+    /// Ask a process to finish its job and exit (drain). Repeats change nothing. Asked again when the process is adopted:
+    /// its host may have taken the first one with it.
     Stop {
         /// The process: it has been spawned and has not been reported as exited.
         process: ProcessId,
     },
-    /// End a process and its process group now (SIGKILL).
+    /// End a process and its process group now (SIGKILL). Asked again as [`Effect::Stop`] is.
     Kill {
         /// The process: it has been spawned and has not been reported as exited.
         process: ProcessId,

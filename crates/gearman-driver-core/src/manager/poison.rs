@@ -157,7 +157,7 @@ impl Worker {
         match status {
             ExitStatus::Unknown | ExitStatus::Signal(SIGINT | SIGTERM) => None,
             _ if self.is_killed() && !self.overran => None,
-            _ => last?.at_work.clone(),
+            _ => last?.at_work.as_deref().cloned(),
         }
     }
 }

@@ -20,8 +20,12 @@ pub type Codec = Box<dyn Fn(&dyn Worker, &[u8]) -> Result<Vec<u8>, Error>>;
 
 /// A job and its functions, declared on the builder instead of by `#[worker]` (as `add_job`).
 ///
-/// Names are registered as given; [`prefixed`](JobSpec::prefixed) puts the worker's prefix before them. The methods
-/// given together share one process. Such a worker is built in `main`, so in the supervisor too, where it is dropped
+/// Goes into `Driver::add_job`, which has an example. Names are registered as given; [`prefixed`](JobSpec::prefixed)
+/// puts the worker's prefix before them. The methods given together share their processes: each process serves all of
+/// them, one job at a time. Limits such as `timeout` come from the worker's
+/// [`default_attributes`](Worker::default_attributes) and [`override_attributes`](Worker::override_attributes).
+///
+/// Such a worker is built in `main`, so in the supervisor too, where it is dropped
 /// at once: load big data in [`process_start`](Worker::process_start), or use `#[worker]`.
 pub struct JobSpec {
     /// The job's name in console and status.
@@ -40,11 +44,11 @@ pub struct JobSpec {
 pub struct Method {
     /// The function's name.
     pub name: String,
-    /// Does the work.
+    /// Does the work; `worker.downcast_ref::<MyWorker>()` gives the worker as its own type.
     pub body: JobBody,
-    /// Makes the body's workload of the client's.
+    /// Makes the body's workload of the client's. `None`: as it came.
     pub decode: Option<Codec>,
-    /// Makes the client's result of the body's.
+    /// Makes the client's result of the body's. `None`: as it is.
     pub encode: Option<Codec>,
 }
 

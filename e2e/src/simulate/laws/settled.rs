@@ -27,12 +27,20 @@ impl Laws {
         let snapshot = manager.snapshot(now);
         let hosts = self.hosts.len();
         law(hosts == 1 && self.hosts.values().all(|host| host.jobs.is_some()), || {
-            format!("there is a host that is ready: {:?}", self.hosts)
+            format!("settled: there is one host, and it is ready: {:?}", self.hosts)
+        })?;
+        law(self.orders.is_empty() && snapshot.loading.is_none(), || {
+            format!("settled: orders {:?} wait", self.orders)
         })?;
         for job in &snapshot.jobs {
             let name = &job.name;
             let min = job.limits.min() as usize;
             law(!job.retired, || format!("settled: {name} is retired and still there"))?;
+            let old = job.processes.iter().find(|process| Some(process.generation) != snapshot.generation);
+            law(old.is_none(), || format!("settled: {name} has a process of an older generation: {old:?}"))?;
+            if self.renews_itself(name) {
+                continue;
+            }
             law(job.processes.len() == min && job.spawning == 0, || {
                 let (count, spawning) = (job.processes.len(), job.spawning);
                 format!("settled: {name} has {count} processes and {spawning} coming, min is {min}")
@@ -50,5 +58,11 @@ impl Laws {
         law(size <= most, || format!("the manager is small: {size} bytes as text, at most {most} expected"))?;
         self.quiet = true;
         Ok(())
+    }
+
+    /// Whether processes of a job are replaced because of their age: that goes on for ever.
+    pub(super) fn renews_itself(&self, job: &str) -> bool {
+        let mut hosts = self.hosts.values().filter_map(|host| host.jobs.as_ref());
+        hosts.any(|jobs| jobs.get(job).is_some_and(|lifespan| lifespan.max_age.is_some()))
     }
 }

@@ -82,12 +82,11 @@ impl Job {
         }
     }
 
-    /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance: also
-    /// where a process drains by its own decision.
+    /// What time alone changes: a process on trial has run well, a hold has ended. Returns whether to balance.
     pub(in crate::manager) fn pass_time(&mut self, now: Time) -> bool {
         if self.is_on_trial() {
-            let ran_well = self.on_trial().find(|&(_, started)| now.since(started) >= GOOD_RUN);
-            if let Some((process, _)) = ran_well {
+            let on_trial: Vec<(ProcessId, Time)> = self.on_trial().collect();
+            for (process, _) in on_trial.into_iter().filter(|&(_, started)| now.since(started) >= GOOD_RUN) {
                 self.ran_well(process);
             }
         }
@@ -141,18 +140,23 @@ impl Job {
         }
     }
 
-    /// Starting works: what fails next is the first failure again. Only a process of the newest round shows that.
+    /// Starting works: what fails next is the first failure again. Only a process of the newest round shows that; that a
+    /// generation's processes live, any of them does.
     pub(super) fn ran_well(&mut self, process: ProcessId) {
         if process >= self.trial_from {
             self.backoff.reset();
             self.blameless_ends = 0;
+        }
+        if process >= self.generation_from {
             self.proven = true;
         }
     }
 
-    /// The processes on trial, with their starts: those that run, and were asked for after the last failure.
+    /// The processes on trial, with their starts: those that run, and were asked for after the last failure; while the
+    /// generation has to prove itself, all of it.
     fn on_trial(&self) -> impl Iterator<Item = (ProcessId, Time)> {
-        self.workers.range(self.trial_from..).filter_map(|(&process, worker)| match worker.life {
+        let from = if self.proven { self.trial_from } else { self.trial_from.min(self.generation_from) };
+        self.workers.range(from..).filter_map(|(&process, worker)| match worker.life {
             Life::Serving { started, .. } => Some((process, started)),
             _ => None,
         })

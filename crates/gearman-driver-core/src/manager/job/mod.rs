@@ -54,6 +54,8 @@ pub(super) struct Job {
     /// Processes that were asked for before this one say nothing about whether starting works now: a burst of
     /// processes that die together is one failure, not many.
     trial_from: ProcessId,
+    /// The processes of the generation in force begin here.
+    generation_from: ProcessId,
     last_run: Option<UnixSeconds>,
     last_error: Option<LastError>,
     /// Jobs answered by processes that have ended.
@@ -62,6 +64,15 @@ pub(super) struct Job {
     last_ran: Option<Time>,
     queue: Option<QueueSnapshot>,
     decision: Option<Decision>,
+}
+
+/// Which processes are given up first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GoesFirst {
+    /// Those that are to be replaced.
+    Outdated,
+    /// Those that don't serve yet: there are too many, and enough others can't take the place of those that do.
+    Unregistered,
 }
 
 /// Where processes come from while a job may start some.
@@ -98,6 +109,7 @@ impl Job {
             backoff: Backoff::default(),
             blameless_ends: 0,
             trial_from: ProcessId(0),
+            generation_from: ProcessId(0),
             last_run: None,
             last_error: None,
             jobs_done_before: 0,
@@ -185,7 +197,12 @@ impl Job {
         self.target = self.limits.clamp(self.target);
         self.stop_own_drainers(now, out);
         while let Some(surplus) = self.surplus(now) {
-            self.stop_surplus(surplus, now, out);
+            self.stop_surplus(surplus, GoesFirst::Outdated, now, out);
+        }
+        // An operator has lowered max while processes are replaced.
+        let beyond = self.counted().saturating_sub(self.limits.max().saturating_add(self.ahead(now)));
+        if beyond > 0 {
+            self.stop_surplus(beyond, GoesFirst::Unregistered, now, out);
         }
         let Some(host) = nursery.host else { return };
         if self.backoff.holds(now) {
@@ -222,13 +239,17 @@ impl Job {
         let (counted, outdated) = (self.counted(), self.outdated(now));
         let fresh = counted - outdated;
         let taken = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        let ahead = match outdated {
-            0 => 0,
-            _ if self.awaits_proof() => 1_u32.saturating_sub(fresh),
-            _ => renewal::surge(self.limits.max()),
+        let ahead = match self.awaits_proof() {
+            true => self.ahead(now).min(1_u32.saturating_sub(fresh)),
+            false => self.ahead(now),
         };
         let room = self.limits.max().saturating_add(ahead).saturating_sub(taken);
         self.target.saturating_add(ahead).saturating_sub(counted).min(self.target.saturating_sub(fresh)).min(room)
+    }
+
+    /// How many processes there may be beyond max: while some are to be replaced, a few.
+    fn ahead(&self, now: Time) -> u32 {
+        if self.outdated(now) == 0 { 0 } else { renewal::surge(self.limits.max()) }
     }
 
     /// A process that was asked for runs, or an adopted one is confirmed under its PID.
@@ -349,14 +370,18 @@ impl Job {
         }
     }
 
-    fn stop_surplus(&mut self, surplus: u32, now: Time, out: &mut Vec<Effect>) {
+    fn stop_surplus(&mut self, surplus: u32, first: GoesFirst, now: Time, out: &mut Vec<Effect>) {
         let mut candidates: Vec<_> = self
             .workers
             .iter()
             .filter(|(_, worker)| worker.counts())
             .map(|(&process, worker)| {
-                let order = (!self.is_outdated(process, worker, now), worker.is_registered(), worker.reluctance(now));
-                (order, process, worker.idle(now))
+                let (current, registered) = (!self.is_outdated(process, worker, now), worker.is_registered());
+                let order = match first {
+                    GoesFirst::Outdated => (current, registered),
+                    GoesFirst::Unregistered => (registered, current),
+                };
+                ((order, worker.reluctance(now)), process, worker.idle(now))
             })
             .collect();
         candidates.sort_unstable();

@@ -30,6 +30,7 @@ impl Job {
         }
         self.generation = Some(generation);
         self.proven = false;
+        self.generation_from = first;
         self.trial_from = first;
         self.backoff.reset();
         self.blameless_ends = 0;

@@ -40,6 +40,17 @@ fn a_process_that_should_have_stopped_is_stopped_when_adopted() {
 }
 
 #[test]
+fn what_was_asked_of_a_process_is_asked_again_when_it_is_adopted_for_it_may_be_lost_with_the_host() {
+    let mut d = driver([job("a", 2, 2)]);
+    d.at(60.0).order(Order::Stop { pids: vec![pid(1)] }).then("stop 1; ok");
+    d.host_gone(&[1, 2], &[]).then("stop 1; start host 2");
+
+    let mut d = driver([job("a", 1, 1)]);
+    d.signal(Signal::Quit).then("kill 1");
+    d.host_gone(&[1], &[]).then("kill 1");
+}
+
+#[test]
 fn a_process_that_is_in_neither_list_counts_as_ended() {
     let mut d = driver([job("a", 2, 2)]);
     d.at(60.0).host_gone(&[1], &[]).then("start host 2");

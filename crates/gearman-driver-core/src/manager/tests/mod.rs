@@ -10,7 +10,6 @@ mod hosts;
 mod operators;
 mod poison;
 mod queues;
-mod random;
 mod recycling;
 mod reloads;
 mod shutdowns;

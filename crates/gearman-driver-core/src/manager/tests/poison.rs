@@ -18,7 +18,7 @@ fn dies(d: &mut Driver, job: &str, at_work: &JobAtWork, status: ExitStatus) -> S
     let process = d.job(job).processes[0].pid - 100;
     // Each of them had a good run: holding back is not the subject here.
     let mut last = d.activity(ActivityState::Busy, 1);
-    last.at_work = Some(at_work.clone());
+    last.at_work = Some(Box::new(at_work.clone()));
     let event = Event::Exited { process: ProcessId(u64::from(process)), status, final_activity: Some(last) };
     let answer = d.when(event);
     d.bring_up(&answer);
@@ -89,7 +89,7 @@ fn what_the_driver_killed_or_a_signal_asked_to_stop_was_not_taken_down_by_its_jo
     d.signal(Signal::Term).then("stop 4");
     d.spawned(4).then("");
     let mut last = d.activity(ActivityState::Draining, 0);
-    last.at_work = Some(work("H:1"));
+    last.at_work = Some(Box::new(work("H:1")));
     let exited =
         |process| Event::Exited { process: ProcessId(process), status: CRASH, final_activity: Some(last.clone()) };
     d.when(exited(4)).then("suspects [H:1:1]; stop host 1");
@@ -106,7 +106,7 @@ fn a_job_that_outlives_its_timeout_has_taken_its_process_down() {
     let mut d = driver([JobDeclaration { timeout: Some(Duration::from_secs(1)), ..job("a", 1, 1) }]);
     d.at(60.0);
     let mut last = d.activity(ActivityState::Busy, 0);
-    last.at_work = Some(work("H:1"));
+    last.at_work = Some(Box::new(work("H:1")));
     last.current.as_mut().unwrap().started = Time::START;
     d.when(Event::Observed { processes: vec![(ProcessId(1), last.clone())] }).then("kill 1");
     let killed = ExitStatus::Signal(9);

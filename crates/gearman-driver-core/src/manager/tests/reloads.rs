@@ -118,6 +118,21 @@ fn a_job_that_was_failing_before_says_nothing_against_the_new_code() {
 }
 
 #[test]
+fn one_death_in_the_first_round_does_not_keep_the_others_from_proving_the_new_code() {
+    let mut d = driver([job("a", 3, 3)]);
+    d.at(60.0).host_gone(&[1], &[2, 3]).then("start host 2");
+    d.order(reload()).then("start host 3 of generation 2");
+    d.host_ready([job("a", 3, 3)]).then("stop host 2; in force 2; spawn a#4; spawn a#5; spawn a#6; ok");
+    for process in 4..=6 {
+        d.spawned(process).then("");
+    }
+    d.exited(4, ExitStatus::Signal(11)).then("");
+    registers(&mut d, &[5, 6]).then("");
+    d.at(62.0).when(Event::Tick).then("spawn a#7");
+    runs_well(&mut d, 7).then("stop 1");
+}
+
+#[test]
 fn a_host_of_the_new_generation_that_dies_again_and_again_takes_it_back() {
     let mut d = driver([job("a", 1, 1)]);
     d.order(reload()).then("start host 2 of generation 2");
@@ -216,4 +231,18 @@ fn the_load_goes_on_being_followed_while_processes_are_replaced() {
     d.spawned(2).then("");
     d.at(61.0).is(1, ActivityState::Busy, 0);
     d.at(62.0).looked(&[("a", 3, 1)]).then("spawn a#3; spawn a#4");
+}
+
+#[test]
+fn a_maximum_that_is_lowered_while_processes_are_replaced_takes_those_that_do_not_serve_yet() {
+    let mut d = driver([job("a", 2, 8)]);
+    d.order(set("a", 4, 8)).then("spawn a#3; spawn a#4; ok");
+    d.spawned(3).then("");
+    d.spawned(4).then("");
+    registers(&mut d, &[3, 4]).then("");
+    d.order(restart("a")).then("spawn a#5; spawn a#6; ok");
+    // Three go on serving; one may be there beyond them.
+    d.order(set("a", 2, 3)).then("stop 1; ok");
+    d.spawned(5).then("stop 5");
+    d.spawned(6).then("");
 }
