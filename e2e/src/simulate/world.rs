@@ -68,6 +68,7 @@ struct Tick {
 
 /// Something that happens.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a world has few at a time")]
 pub(super) enum Happening {
     /// A host has loaded its worker code, or failed to.
     Loads(HostId),
