@@ -97,7 +97,8 @@ impl FarmBuilder {
             command.args(["--server", &self.server, "--console-port", &console_port.to_string(), "--logfile"]);
             command.arg(dir.join("driver.log"));
         }
-        command.env_remove("RUST_BACKTRACE");
+        // What a driver keeps for its next start is the test's, and gone with it.
+        command.env_remove("RUST_BACKTRACE").env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", dir.join("state"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -17,5 +17,6 @@ pub mod process;
 pub mod scaling;
 pub mod snapshot;
 pub mod snapshot_json;
+pub mod suspects_json;
 pub mod terminal;
 pub mod time;

@@ -12,6 +12,7 @@
 pub mod client_id;
 pub mod host;
 pub mod job_limits;
+pub mod poison;
 pub mod record;
 pub mod role;
 pub mod scoreboard;

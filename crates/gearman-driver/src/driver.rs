@@ -129,6 +129,22 @@ impl Driver {
         self.set("shutdown_timeout", &duration::display(time).to_string())
     }
 
+    /// A job that has taken down so many processes is a poison job: it is failed instead of being run again. 0 runs it for
+    /// ever. Default: 3.
+    pub fn poison_limit(self, deaths: u32) -> Self {
+        self.set("poison_limit", &deaths.to_string())
+    }
+
+    /// Where the driver keeps what its next start is to know (the deaths that count towards `poison_limit`); `off` is
+    /// nowhere. Default: the system's place for such things, see the guide.
+    pub fn state_dir(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match path.to_str() {
+            Some(path) => self.set("state_dir", path),
+            None => self.mistake(Mistake::Text(format!("state_dir {} is no UTF-8: choose another", path.display()))),
+        }
+    }
+
     /// The log file, appended to; `-` is standard error. Default: `gearman_driver.log`.
     pub fn logfile(self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();

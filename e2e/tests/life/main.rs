@@ -10,6 +10,7 @@ mod garbage;
 mod host;
 mod inheritance;
 mod orphans;
+mod poison;
 mod proxy;
 mod reload;
 mod runtime_dir;

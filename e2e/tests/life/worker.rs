@@ -58,7 +58,7 @@ fn a_replacement_is_registered_soon(kind: ServerKind) {
 #[test]
 fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it() {
     let (server, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&server.address(), &notes, "").start();
+    let farm = farm(&server.address(), &notes, "--poison-limit 0").start();
     scale(&farm, &server, "leave", 1);
     client(&server.address()).submit_background(&job("leave"), "bad").unwrap();
     // Each replacement is given the job again: at once, then after 1 s, then after 2 s.

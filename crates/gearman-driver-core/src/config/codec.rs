@@ -316,6 +316,40 @@ impl Codec for Seconds {
     }
 }
 
+/// How often something may happen; 0 included.
+pub(super) struct Count;
+
+impl Count {
+    const MOST: u32 = 1_000_000;
+
+    fn within(number: i128) -> Result<u32, ValueError> {
+        u32::try_from(number)
+            .ok()
+            .filter(|number| *number <= Self::MOST)
+            .ok_or_else(|| ValueError::invalid(format!("{number} is out of range, which is 0 to {}", Self::MOST)))
+    }
+}
+
+impl Codec for Count {
+    type Value = u32;
+
+    fn from_texts(texts: &[&str]) -> Result<u32, ValueError> {
+        let text = last(texts)?;
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(number) if digits => Self::within(number),
+            _ => Err(ValueError::invalid(format!("`{text}` is no whole number: 0 to {} is", Self::MOST))),
+        }
+    }
+
+    fn from_node(node: &Node) -> Result<u32, ValueError> {
+        match node.value {
+            Value::Integer(number) => Self::within(number.into()),
+            _ => wrong_type("a whole number", node),
+        }
+    }
+}
+
 /// Whether `node` says that a flag is off. The original's YAML files, being Perl's, write 0.
 pub(super) fn is_off(node: &Node) -> bool {
     matches!(node.value, Value::Bool(false) | Value::Integer(0))

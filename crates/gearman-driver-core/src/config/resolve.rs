@@ -55,6 +55,10 @@ pub struct Config {
     pub unknown_job_command: Vec<String>,
     /// How long running jobs may take at a shutdown before their processes are killed.
     pub shutdown_timeout: Duration,
+    /// A job that has taken down so many processes is failed instead of being run again; 0: never.
+    pub poison_limit: u32,
+    /// Where the driver keeps what its next start is to know: `off` is nowhere, `None` the system's place.
+    pub state_dir: Option<PathBuf>,
     /// How the number of processes follows the queue.
     pub scaling: &'static dyn Policy,
     /// Options for the constructors of workers: by type path, or `GLOBAL` for all, then by key.
@@ -111,6 +115,8 @@ impl Layer {
             embedded_server: optional(self.embedded_server).unwrap_or_default(),
             unknown_job_command: listed(self.unknown_job_command),
             shutdown_timeout: known(self.shutdown_timeout).value,
+            poison_limit: known(self.poison_limit).value,
+            state_dir: optional(self.state_dir),
             scaling: known(self.scaling).value,
             worker_options,
             job_runtime_attributes,

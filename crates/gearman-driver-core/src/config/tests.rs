@@ -58,6 +58,7 @@ fn without_anything_the_originals_defaults() {
     assert_eq!(config.loglayout.pattern(), "[%d] %p %m%n");
     assert_eq!(config.loglevel, Level::Info);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!((config.poison_limit, config.state_dir), (3, None));
     assert_eq!(config.scaling.name(), "classic");
     assert!(config.namespaces.is_empty() && config.lib.is_empty());
     assert!(config.worker_options.is_empty() && config.job_runtime_attributes.is_empty());
@@ -154,6 +155,22 @@ fn options_of_the_process_have_no_default_and_are_read_everywhere() {
     `unknown_job_command`: no command is given, at a.toml:1
     marked: []
     ");
+}
+
+#[test]
+fn a_count_is_digits_in_bounds() {
+    assert_eq!(Layer::merge([toml("poison_limit = 0")]).unwrap().poison_limit, 0);
+    assert_eq!(Layer::merge([set("poison_limit", "5", Origin::CommandLine)]).unwrap().poison_limit, 5);
+    insta::assert_snapshot!(refused("a.toml", "poison_limit = -1"), @"
+    `poison_limit`: -1 is out of range, which is 0 to 1000000, at a.toml:1
+    marked: -1
+    ");
+    insta::assert_snapshot!(refused("a.yaml", "poison_limit: three"), @r#"
+    `poison_limit` must be a whole number, not the text "three", at a.yaml:1
+    marked: three
+    "#);
+    let error = Layer::new().set("poison_limit", "+3", Origin::CommandLine).unwrap_err();
+    insta::assert_snapshot!(error, @"`poison_limit`: `+3` is no whole number: 0 to 1000000 is, on the command line");
 }
 
 #[test]

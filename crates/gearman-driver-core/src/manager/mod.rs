@@ -10,6 +10,7 @@ mod event;
 mod host;
 mod job;
 mod orders;
+mod poison;
 mod reload;
 mod shutdown;
 #[cfg(test)]
@@ -21,10 +22,12 @@ use std::time::Duration;
 
 pub use effect::{Effect, LogLine};
 pub use event::{Event, FunctionStatus, Signal};
+pub use poison::{MAX_SUSPECTS, MEMORY, Suspect};
 
 use self::backoff::Jitter;
 use self::host::Hosts;
 use self::job::{Job, Nursery};
+use self::poison::Poison;
 use self::reload::Reload;
 use self::shutdown::Phase;
 use crate::job::JobDeclaration;
@@ -47,6 +50,10 @@ pub struct Settings {
     pub seed: u64,
     /// The driver's version, for the snapshot.
     pub version: String,
+    /// `poison_limit`: a job that has taken down so many processes is not run again; 0: it always is.
+    pub poison_limit: u32,
+    /// The jobs that have taken down processes of an earlier driver.
+    pub suspects: Vec<Suspect>,
 }
 
 impl Default for Settings {
@@ -57,6 +64,8 @@ impl Default for Settings {
             policy: &scaling::Classic,
             seed: 0,
             version: String::new(),
+            poison_limit: 3,
+            suspects: Vec::new(),
         }
     }
 }
@@ -75,6 +84,7 @@ pub struct Manager {
     terms: u32,
     next_process: u64,
     jitter: Jitter,
+    poison: Poison,
     /// The time of the newest event.
     now: Time,
     /// When the processes were last looked at.
@@ -83,8 +93,9 @@ pub struct Manager {
 
 impl Manager {
     /// A manager that has heard nothing yet. [`Event::Started`] sets it going.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
         let jitter = Jitter::new(settings.seed);
+        let poison = Poison::new(settings.poison_limit, std::mem::take(&mut settings.suspects));
         Self {
             settings,
             jobs: BTreeMap::new(),
@@ -95,6 +106,7 @@ impl Manager {
             terms: 0,
             next_process: 1,
             jitter,
+            poison,
             now: Time::START,
             observed: Time::START,
         }
@@ -129,7 +141,7 @@ impl Manager {
             return self.shutdown_deadline().map(|deadline| overdue.map_or(deadline, |overdue| deadline.min(overdue)));
         }
         let jobs = self.jobs.values().filter_map(|job| job.next_deadline(self.now, self.observed));
-        self.hosts.next_deadline().into_iter().chain(jobs).chain(overdue).min()
+        self.hosts.next_deadline().into_iter().chain(jobs).chain(overdue).chain(self.poison.next_deadline()).min()
     }
 
     /// Everything that console and dashboard show. The shell adds what it alone knows.
@@ -152,7 +164,10 @@ impl Manager {
         match event {
             Event::Order { id, order } => self.order(id, order, now, out),
             _ if self.phase == Phase::Ended => {}
-            Event::Started => self.start_first_host(out),
+            Event::Started => {
+                self.remember_suspects(out);
+                self.start_first_host(out);
+            }
             Event::HostReady { host, generation, jobs } => {
                 self.warn_of_timeouts(&jobs, out);
                 self.host_ready(host, generation, jobs, now, out);
@@ -170,6 +185,7 @@ impl Manager {
             Event::Exited { process, status, final_activity } => {
                 self.exited(process, status, final_activity, now, out);
             }
+            Event::Answered { suspects } => self.answered(&suspects, now, out),
             Event::Observed { processes } => {
                 self.observed = now;
                 for (process, activity) in processes {
@@ -180,7 +196,8 @@ impl Manager {
                 self.kill_overdue(now, out);
             }
             Event::Looked { functions, complete } => self.looked(&functions, complete, now, out),
-            Event::Configured { max_idle_time, shutdown_timeout } => {
+            Event::Configured { max_idle_time, shutdown_timeout, poison_limit } => {
+                self.set_poison_limit(poison_limit, out);
                 self.settings.max_idle_time = max_idle_time.unwrap_or(self.settings.max_idle_time);
                 self.settings.shutdown_timeout = shutdown_timeout;
             }
@@ -214,8 +231,12 @@ impl Manager {
         let Some(name) = self.owners.remove(&process) else {
             return;
         };
+        let blamed = self.taken_down_by(&name, process, status, final_activity.as_ref());
         if let Some(job) = self.jobs.get_mut(&name) {
             job.exited(process, status, final_activity, now, &mut self.jitter, out);
+        }
+        if let Some(blamed) = blamed {
+            self.count_death(&name, blamed, status, now, out);
         }
         self.after_an_end(&name, now, out);
     }
@@ -258,6 +279,7 @@ impl Manager {
             return;
         }
         self.start_due_host(now, out);
+        self.expire_suspects(now, out);
         let mut nursery = nursery(&self.hosts, &mut self.next_process, &mut self.jitter);
         for job in self.jobs.values_mut() {
             if job.pass_time(now) {

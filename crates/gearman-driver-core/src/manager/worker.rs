@@ -17,6 +17,8 @@ pub(super) struct Worker {
     /// The timeout of its jobs, as its own worker code has it.
     pub(super) timeout: Option<Duration>,
     pub(super) life: Life,
+    /// It was killed because its job had outlived its timeout.
+    pub(super) overran: bool,
     /// What it last said of itself.
     pub(super) activity: Option<Activity>,
     /// When it was last looked at: at its scoreboard slot, or (before there is one) by the host that forked it.
@@ -61,7 +63,7 @@ pub(super) enum Reluctance {
 impl Worker {
     pub(super) fn spawning(host: HostId, generation: u32, jitter: f64, timeout: Option<Duration>) -> Self {
         let life = Life::Spawning { then: Then::Serve };
-        Self { host, generation, jitter, timeout, life, activity: None, seen: Time::START }
+        Self { host, generation, jitter, timeout, life, overran: false, activity: None, seen: Time::START }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {

@@ -195,9 +195,19 @@ impl ProcessWorker {
                 (caught.message, true)
             }
         };
+        Outcome { answer: self.failure(function, message), replace_process: panicked }
+    }
+
+    /// The outcome of a job that is not run at all, for the reason in `message`.
+    pub(crate) fn refuse(&self, function: usize, message: String, notes: &dyn Notes) -> Outcome {
+        log::warn!("{message}");
+        notes.failed(&message);
+        Outcome { answer: self.failure(function, message), replace_process: false }
+    }
+
+    fn failure(&self, function: usize, message: String) -> Answer {
         let exceptions = self.job().functions.get(function).is_some_and(|function| function.exceptions);
-        let answer = if exceptions { Answer::Exception { message } } else { Answer::Fail { message } };
-        Outcome { answer, replace_process: panicked }
+        if exceptions { Answer::Exception { message } } else { Answer::Fail { message } }
     }
 }
 

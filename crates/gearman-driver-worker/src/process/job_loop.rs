@@ -6,6 +6,7 @@
 
 use std::io;
 use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,10 +23,11 @@ use std::os::fd::AsFd;
 use super::board::Board;
 use super::logger;
 use super::outgoing::Outgoing;
+use super::poison::{AtWork, Suspects};
 use super::server::{Server, Standing, registration};
 use super::watchdog::Watchdog;
 use super::wear::Wear;
-use crate::api::{Answer, Job, JobLink, Notes, ProcessWorker};
+use crate::api::{Answer, Job, JobLink, Notes, Outcome, ProcessWorker};
 
 /// How long a job server may take to answer GRAB_JOB while others could be asked.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,6 +41,7 @@ pub(super) struct JobLoop<'a> {
     registration: Vec<u8>,
     worker: &'a ProcessWorker,
     board: &'a Board,
+    suspects: &'a Suspects,
     stop: &'a SelfPipe,
     turn: usize,
     idle: bool,
@@ -59,6 +62,7 @@ enum Granted {
 }
 
 impl<'a> JobLoop<'a> {
+    #[allow(clippy::too_many_arguments, reason = "what a process is made of, used once")]
     pub(super) fn new(
         servers: &ServerList,
         server_list: &str,
@@ -66,6 +70,7 @@ impl<'a> JobLoop<'a> {
         client_id: &str,
         worker: &'a ProcessWorker,
         board: &'a Arc<Board>,
+        suspects: &'a Suspects,
         stop: &'a SelfPipe,
     ) -> io::Result<Self> {
         let server_list: Rc<str> = server_list.into();
@@ -79,6 +84,7 @@ impl<'a> JobLoop<'a> {
             registration: registration(client_id, functions),
             worker,
             board,
+            suspects,
             stop,
             turn: 0,
             idle: true,
@@ -302,21 +308,17 @@ impl<'a> JobLoop<'a> {
         let answer = match (function, self.servers[server].up()) {
             (Some(function), Some(up)) => {
                 up.link.job(assignment.handle());
-                let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
+                let (link, stream) = (Rc::clone(&up.link) as Rc<dyn JobLink>, Arc::clone(&up.stream));
                 self.board.begin(function, assignment.handle(), started, self.idle);
                 self.replace |= self.wear.begin(self.board);
                 self.idle = false;
-                let mut notes: &dyn Notes = self.board;
-                if let Some(watchdog) = &self.watchdog {
-                    let exceptions = self.worker.functions()[function].exceptions;
-                    watchdog.begin(&up.stream, assignment.handle(), exceptions, started);
-                    notes = &**watchdog;
-                }
+                let work = AtWork::of(function, &self.functions[function], assignment, &self.servers[server].name);
                 logger::job(assignment.handle());
-                lifeline::job(true);
-                let outcome = self.worker.run(function, &mut Job::new(link, Rc::clone(assignment)), notes);
-                lifeline::job(false);
-                let failed = self.watchdog.as_ref().is_some_and(|watchdog| watchdog.end());
+                let (outcome, failed) = match self.suspects.refuse(&work) {
+                    Some(message) => (self.worker.refuse(function, message, self.board), false),
+                    None => self.run_method(&work, link, &stream, assignment, started),
+                };
+                self.suspects.answered(&work);
                 let took = monotonic().saturating_sub(started);
                 self.replace |= outcome.replace_process;
                 if failed {
@@ -341,6 +343,28 @@ impl<'a> JobLoop<'a> {
             log::error!("the answer to job {} can't be sent: {error}", assignment.handle_text());
         }
         true
+    }
+
+    /// Runs the method; whether it has outlived its timeout, so that the job has been answered already.
+    fn run_method(
+        &self,
+        work: &AtWork,
+        link: Rc<dyn JobLink>,
+        stream: &Arc<TcpStream>,
+        assignment: &Rc<JobAssignment>,
+        started: Duration,
+    ) -> (Outcome, bool) {
+        let mut notes: &dyn Notes = self.board;
+        if let Some(watchdog) = &self.watchdog {
+            let exceptions = self.worker.functions()[work.function].exceptions;
+            watchdog.begin(stream, assignment.handle(), exceptions, started);
+            notes = &**watchdog;
+        }
+        self.board.at_work(work);
+        lifeline::job(true);
+        let outcome = self.worker.run(work.function, &mut Job::new(link, Rc::clone(assignment)), notes);
+        lifeline::job(false);
+        (outcome, self.watchdog.as_ref().is_some_and(|watchdog| watchdog.end()))
     }
 
     /// The exit fence: nothing is held and nothing is asked for; each server gets RESET_ABILITIES and ECHO_REQ, and the

@@ -11,6 +11,7 @@ mod health;
 mod job_loop;
 pub(crate) mod logger;
 mod outgoing;
+mod poison;
 mod report;
 mod server;
 mod watchdog;
@@ -33,6 +34,7 @@ use nix::unistd::{Pid, getpid, setpgid};
 use self::async_loop::{AsyncLoop, Shared};
 use self::board::Board;
 use self::job_loop::JobLoop;
+use self::poison::Suspects;
 use crate::api::Loaded;
 
 /// What a worker process takes over from its host.
@@ -83,7 +85,8 @@ fn start(plan: Plan) -> Result<i32, String> {
     let board = Board::open(&plan.scoreboard, plan.slot, plan.process)
         .map(Arc::new)
         .map_err(|error| format!("slot {} of the scoreboard can't be mapped: {error}", plan.slot))?;
-    drop(plan.scoreboard);
+    let suspects =
+        Suspects::open(plan.scoreboard).map_err(|error| format!("the list of suspects can't be mapped: {error}"))?;
     let functions: Vec<_> = plan
         .loaded
         .jobs()
@@ -117,13 +120,13 @@ fn start(plan: Plan) -> Result<i32, String> {
     board.state(State::Idle);
     match runtime {
         None => {
-            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &stop)
+            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &suspects, &stop)
                 .map_err(|error| format!("the thread that watches the jobs' time can't be started: {error}"))?
                 .run();
             worker.stop();
         }
         Some(runtime) => {
-            let process = Shared::new(Rc::new(worker), board, functions, &id, &plan.server, runtime.concurrency());
+            let process = Shared::new(Rc::new(worker), board, suspects, functions, &id, &plan.server, &runtime);
             runtime.run(&servers, process, &stop);
         }
     }

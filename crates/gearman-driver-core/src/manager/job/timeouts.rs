@@ -39,6 +39,9 @@ impl Job {
                 GRACE.as_secs()
             );
             self.kill(process, &why, now, out);
+            if let Some(worker) = self.workers.get_mut(&process) {
+                worker.overran = true;
+            }
         }
         !overdue.is_empty()
     }

@@ -30,6 +30,7 @@ use self::line::{JobLine, Line};
 use self::server::ServerTask;
 use super::board::Board;
 use super::logger;
+use super::poison::{AtWork, Suspects};
 use super::server::registration;
 use super::wear::Wear;
 use crate::api::{Answer, Job, ProcessWorker};
@@ -45,6 +46,7 @@ pub(super) struct AsyncLoop {
 pub(super) struct Shared {
     worker: Rc<ProcessWorker>,
     board: Arc<Board>,
+    suspects: Suspects,
     functions: Vec<String>,
     registration: Vec<u8>,
     servers: Rc<str>,
@@ -67,10 +69,6 @@ impl AsyncLoop {
             .thread_keep_alive(Duration::from_secs(1))
             .build()?;
         Ok(Self { runtime, local: LocalSet::new(), concurrency })
-    }
-
-    pub(super) fn concurrency(&self) -> u32 {
-        self.concurrency
     }
 
     /// Runs a hook where it can make tokio's objects and start tasks. (`block_on` in it panics, and says so; outside the
@@ -128,10 +126,11 @@ impl Shared {
     pub(super) fn new(
         worker: Rc<ProcessWorker>,
         board: Arc<Board>,
+        suspects: Suspects,
         functions: Vec<String>,
         client_id: &str,
         servers: &str,
-        concurrency: u32,
+        runtime: &AsyncLoop,
     ) -> Self {
         Self {
             registration: registration(client_id, &functions),
@@ -140,9 +139,10 @@ impl Shared {
             wear: Wear::new(&worker.job().limits),
             worker,
             board,
+            suspects,
             functions,
             servers: servers.into(),
-            permits: Arc::new(Semaphore::new(concurrency as usize)),
+            permits: Arc::new(Semaphore::new(runtime.concurrency as usize)),
             stop: watch::Sender::new(false),
             registered: std::cell::Cell::new(0),
         }
@@ -186,18 +186,25 @@ impl Shared {
             log::error!("job server {}: {message}", line.name());
             return line.answer(&assignment, Answer::Fail { message });
         };
-        let hold = self.held.begin(function, Rc::clone(&assignment));
+        let work = Rc::new(AtWork::of(function, &self.functions[function], &assignment, line.name()));
+        let hold = self.held.begin(Rc::clone(&work), Rc::clone(&assignment));
         permit.begin();
         if self.wear.begin(&self.board) {
             self.stop();
         }
         let (process, line) = (Rc::clone(self), Rc::clone(line));
-        let in_hand = Rc::clone(&assignment);
+        let (in_hand, held, at_work) = (Rc::clone(&assignment), Rc::clone(&self.held), Rc::clone(&work));
         let run = async move {
-            let link = Rc::new(JobLine::new(Rc::clone(&line), Rc::clone(&assignment), Rc::clone(&process.servers)));
-            let mut job = Job::new(link, Rc::clone(&assignment));
-            let outcome = process.worker.run_async(function, &mut job, &*process.board).await;
-            drop(job);
+            let outcome = match process.suspects.refuse(&work) {
+                Some(message) => process.worker.refuse(function, message, &*process.board),
+                None => {
+                    let servers = Rc::clone(&process.servers);
+                    let link = Rc::new(JobLine::new(Rc::clone(&line), Rc::clone(&assignment), servers));
+                    let mut job = Job::new(link, Rc::clone(&assignment));
+                    process.worker.run_async(function, &mut job, &*process.board).await
+                }
+            };
+            process.suspects.answered(&work);
             hold.finish(matches!(outcome.answer, Answer::Complete(_)));
             if outcome.replace_process {
                 process.stop();
@@ -206,7 +213,7 @@ impl Shared {
             process.wear.measure(&process.board);
             drop(permit);
         };
-        spawn_local(InHand { assignment: in_hand, run: Box::pin(run) });
+        spawn_local(InHand { assignment: in_hand, held, work: at_work, run: Box::pin(run) });
     }
 }
 
@@ -233,9 +240,11 @@ fn jobs_left(limits: &JobLimits) -> Option<Arc<Semaphore>> {
     Some(Arc::new(Semaphore::new(left)))
 }
 
-/// A job's task: while it is polled, log records carry its handle.
+/// A job's task: while it is polled, log records carry its handle, and it answers for the process.
 struct InHand<F> {
     assignment: Rc<JobAssignment>,
+    held: Rc<Held>,
+    work: Rc<AtWork>,
     run: Pin<Box<F>>,
 }
 
@@ -244,7 +253,9 @@ impl<F: Future<Output = ()>> Future for InHand<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         logger::job(self.assignment.handle());
+        self.held.runs(&self.work);
         let polled = self.run.as_mut().poll(context);
+        self.held.waits();
         logger::job(b"");
         polled
     }
