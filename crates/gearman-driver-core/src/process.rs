@@ -43,6 +43,8 @@ pub struct Activity {
     pub last_error: Option<LastError>,
     /// The jobs that it has answered, failed ones too.
     pub jobs_done: u64,
+    /// The job servers that it is registered with, and that answer it.
+    pub servers: u32,
     /// The job in hand, where it is busy and the slot says it.
     pub current: Option<CurrentJob>,
     /// The job that answers for it if the process goes down: the one in hand, and where there are several, the one whose
@@ -53,7 +55,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// A process that has registered with the job servers and has done nothing yet.
+    /// A process that has registered with its job server and has done nothing yet.
     pub fn idle(since: Time) -> Self {
         Self {
             state: ActivityState::Idle,
@@ -61,6 +63,7 @@ impl Activity {
             last_run: None,
             last_error: None,
             jobs_done: 0,
+            servers: 1,
             current: None,
             at_work: None,
             spent: None,

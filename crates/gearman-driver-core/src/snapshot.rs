@@ -105,8 +105,20 @@ pub struct ProcessSnapshot {
     pub since: Time,
     /// The jobs that it has answered.
     pub jobs_done: u64,
+    /// The job servers that it is registered with, and that answer it; `None`: it has not said anything yet.
+    pub servers: Option<u32>,
     /// The job in hand.
     pub current: Option<CurrentJob>,
+}
+
+impl ProcessSnapshot {
+    /// The word for what it does: that of its state, but `unregistered` where it is idle because no job server answers it.
+    pub fn state_name(&self) -> &'static str {
+        match (self.state, self.servers) {
+            (ActivityState::Idle, Some(0)) => "unregistered",
+            (state, _) => state.name(),
+        }
+    }
 }
 
 /// Processes of a job that die at once, again and again.

@@ -90,6 +90,8 @@ struct Process<'a> {
     /// Seconds since its start.
     age: f64,
     jobs_done: u64,
+    /// Job servers that it is registered with, and that answer it.
+    servers: Option<u32>,
     function: Option<&'a str>,
     handle: Option<&'a str>,
 }
@@ -191,6 +193,7 @@ impl<'a> Process<'a> {
             since: seconds(now.since(process.since)),
             age: seconds(now.since(process.started)),
             jobs_done: process.jobs_done,
+            servers: process.servers,
             function: current.map(|current| current.function.as_str()),
             handle: current.map(|current| current.handle.as_str()).filter(|handle| !handle.is_empty()),
         }
@@ -239,6 +242,7 @@ mod tests {
             state: ActivityState::Busy,
             since: Time::after_start(Duration::from_millis(99_500)),
             jobs_done: 7,
+            servers: Some(1),
             current: Some(CurrentJob { function: "a::f".to_owned(), handle: "H:node1:3".to_owned(), started: at(9) }),
         };
         let job = JobSnapshot {
@@ -280,7 +284,7 @@ mod tests {
 
     #[test]
     fn everything_is_in_it() {
-        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
+        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"servers":1,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
         let read: serde_json::Value = serde_json::from_str(&to_json(&busy_driver())).unwrap();
         assert_eq!(read["jobs"][0]["last_error"]["message"], "bad\u{9b}\u{202e}\nü");
     }

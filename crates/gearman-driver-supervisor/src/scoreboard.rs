@@ -107,6 +107,7 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         last_run: slot.last_run.map(unix_seconds),
         last_error: slot.last_error.map(|millis| LastError { at: unix_seconds(millis), message: slot.message.clone() }),
         jobs_done: slot.done.saturating_add(slot.failed),
+        servers: u32::try_from(slot.servers).unwrap_or(u32::MAX),
         current,
         at_work,
         spent: slot.spent.map(|spent| match spent {

@@ -17,7 +17,7 @@
 //! | 56 | last error: Unix time, milliseconds; 0: never |
 //! | 64 | when the job in hand began: monotonic clock, nanoseconds; 0: none in hand |
 //! | 72 | the function of the job in hand: its place in the job's functions, from 1; 0: none |
-//! | 80 | job servers that it is registered with |
+//! | 80 | job servers that it is registered with, and that answer it |
 //! | 88 | service time of all jobs, summed, microseconds |
 //! | 96 | service times: 32 counts, the n-th of those below 2ⁿ µs (the last: all above) |
 //! | 352 | last error message: how often one was written; the n-th is in place n mod 2 |
@@ -193,7 +193,7 @@ pub struct Slot {
     pub function: Option<usize>,
     /// The handle of the job in hand, or of the last one.
     pub handle: String,
-    /// Job servers that it is registered with.
+    /// Job servers that it is registered with, and that answer it.
     pub servers: u64,
     /// Service time of all jobs, summed, microseconds.
     pub service_micros: u64,

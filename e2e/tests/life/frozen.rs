@@ -14,6 +14,7 @@ on_both_job_servers! {
     the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost,
     results_of_300_kb_that_are_sent_meanwhile_arrive_after_the_thaw,
     term_ends_the_driver_though_its_only_server_is_frozen,
+    idle_processes_notice_it_and_are_registered_again_as_soon_as_it_thaws,
 }
 
 const FROZEN: Duration = Duration::from_secs(4);
@@ -124,4 +125,71 @@ fn term_ends_the_driver_though_its_only_server_is_frozen(kind: ServerKind) {
     wait_gone(&all);
     frozen.thaw();
     assert_eq!(held.join().unwrap().unwrap(), "held", "the answer was on its way");
+}
+
+/// Idle processes, the asynchronous one too, with a live server beside the frozen one and without.
+fn idle_processes_notice_it_and_are_registered_again_as_soon_as_it_thaws(kind: ServerKind) {
+    let (frozen, other, notes) = (kind.start(), kind.start(), Notes::new());
+    let with_other = farm(&format!("{},{}", frozen.address(), other.address()), &notes, "").start();
+    let mut alone = farm(&frozen.address(), &notes, "").start();
+    scale(&with_other, &other, "echo", 2);
+    for farm in [&with_other, &alone] {
+        assert_eq!(farm.console().ask(&format!("set_processes {TOGETHER} 1 1")), ["OK"]);
+        assert_eq!(farm.console().ask(&format!("set_processes {} 1 1", job("note"))), ["OK"]);
+    }
+    with_other.wait("registered with both", || (servers_of(&with_other) == [2; 4]).then_some(()));
+    alone.wait("registered", || (servers_of(&alone).iter().sum::<u64>() >= 2).then_some(()));
+
+    let idle = servers_of(&alone).len();
+    let all: Vec<u32> = everybody(&with_other).into_iter().chain(everybody(&alone)).collect();
+    frozen.freeze();
+    let (before, start) = (cpu(&all), Instant::now());
+    let (mut at_other, mut times) = (client(&other.address()), Vec::new());
+    with_other.wait("all have noticed it", || {
+        let asked = Instant::now();
+        assert_eq!(at_other.run(&job("echo"), "meanwhile").unwrap(), b"meanwhile");
+        times.push(asked.elapsed());
+        (servers_of(&with_other) == [1; 4] && servers_of(&alone) == vec![0; idle]).then_some(())
+    });
+    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    println!("noticed after {wall:?}; {} jobs of the other: median {:?}", times.len(), median(times.clone()));
+    // 20 s of silence and 5 s for the answer, and what a loaded machine takes.
+    assert!(wall < Duration::from_secs(28), "{wall:?}");
+    assert!(used < wall / 4, "{used:?} of CPU in {wall:?}");
+    assert!(median(times.clone()) < Duration::from_millis(50), "{times:?}");
+    console_answers_at_once(&with_other);
+    let ps = alone.console().ask("ps");
+    assert!(ps.len() == idle && ps.iter().all(|row| row.contains("  unregistered  ")), "{ps:#?}");
+    let ps = with_other.console().ask("ps");
+    assert!(ps.len() == 4 && ps.iter().all(|row| row.contains("  idle  ")), "{ps:#?}");
+    let told = |farm: &e2e::Farm, what: &str| {
+        farm.log().lines().filter(|line| line.contains(&format!("job server {} {what}", frozen.address()))).count()
+    };
+    with_other.wait("each tells it", || (told(&with_other, "does not answer: left aside") == 4).then_some(()));
+
+    // A drain of processes that have left their only server aside.
+    let drained = Instant::now();
+    alone.signal(Signal::SIGTERM);
+    assert!(alone.wait_exit().success());
+    assert!(drained.elapsed() < Duration::from_secs(9), "{:?}", drained.elapsed());
+
+    frozen.thaw();
+    let back = Instant::now();
+    with_other.wait("all are registered again", || (servers_of(&with_other) == [2; 4]).then_some(()));
+    println!("registered again {:?} after the thaw", back.elapsed());
+    assert!(back.elapsed() < Duration::from_secs(1), "{:?}", back.elapsed());
+    assert_eq!(client(&frozen.address()).run(&job("echo"), "after").unwrap(), b"after");
+    with_other.wait("each tells it", || (told(&with_other, "is back: it is served again") == 4).then_some(()));
+    assert_eq!(told(&with_other, "does not answer: left aside"), 4, "once a process: {}", with_other.log());
+}
+
+/// An asynchronous job of the farm.
+const TOGETHER: &str = "life_farm::workers::Together::wait";
+
+/// With how many job servers each process of a driver says that it is registered.
+fn servers_of(farm: &e2e::Farm) -> Vec<u64> {
+    let snapshot: serde_json::Value = serde_json::from_str(&farm.console().ask("snapshot")[0]).unwrap();
+    let jobs = snapshot["jobs"].as_array().unwrap().iter();
+    let processes = jobs.flat_map(|job| job["processes"].as_array().unwrap().iter());
+    processes.map(|process| process["servers"].as_u64().unwrap_or(0)).collect()
 }

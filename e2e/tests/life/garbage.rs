@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gearman_testkit::Gearmand;
 
-use crate::support::{Notes, client, cpu, everybody, farm, job, scale};
+use crate::support::{Notes, client, cpu, everybody, farm, job, scale, timed};
 
 /// A server that treats each connection in its way. Its thread ends with the test process.
 struct Impostor {
@@ -82,7 +82,10 @@ fn beside_a_real_one(treat: fn(TcpStream)) -> (String, Vec<Vec<Duration>>, Strin
     let row = farm.console().row(&job("echo"));
     assert_eq!(row.processes, 2);
     farm.signal(nix::sys::signal::Signal::SIGTERM);
-    assert!(farm.wait_exit().success());
+    let (status, took) = timed(|| farm.wait_exit());
+    assert!(status.success());
+    // 5 s for the fence, also where it stands behind a question that is not answered.
+    assert!(took < Duration::from_secs(9), "{took:?}");
     (farm.log(), impostor.gaps(), address)
 }
 

@@ -46,6 +46,17 @@ const FIGURES: &[(&str, &str, &str)] = &[
         "where there are others | 1 s, then it is left aside |",
     ),
     ("worker", "PARTING_TIMEOUT: Duration = Duration::from_secs(120)", "closes the connection, 120 s at the latest |"),
+    ("worker", "SILENCE: Duration = Duration::from_secs(20)", "until it is asked (ECHO_REQ) | 10 to 20 s, by chance |"),
+    (
+        "worker",
+        "ECHO_TIMEOUT: Duration = Duration::from_secs(5)",
+        "| its answer, and any that is owed | 5 s, then it is left aside |",
+    ),
+    (
+        "worker",
+        "ASIDE_TIMEOUT: Duration = Duration::from_secs(120)",
+        "| the connection to one that is left aside so | 120 s,",
+    ),
     (
         "worker",
         "WRITE_TIMEOUT: Duration = Duration::from_secs(30)",

@@ -159,6 +159,7 @@ impl Worker {
             state: self.state(),
             since,
             jobs_done: self.jobs_done(),
+            servers: self.activity.as_ref().map(|activity| activity.servers),
             current: self.activity.as_ref().and_then(|activity| activity.current.clone()),
         })
     }

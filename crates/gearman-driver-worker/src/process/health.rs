@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use gearman_protocol::{Packet, PacketType};
 
 use super::backoff::Backoff;
+use super::pulse::{QUESTION, Times};
 
 /// A connection that lived as long as this was a good one.
 const GOOD_LIFE: Duration = Duration::from_secs(2);
@@ -16,11 +17,14 @@ pub(super) struct Health {
     backoff: Backoff,
     /// A failure was logged since the server was last seen well.
     told: bool,
+    /// It was told that the server does not answer, and not yet that it does.
+    silent: bool,
+    pub(super) times: Times,
 }
 
 impl Health {
     pub(super) fn new(name: String) -> Self {
-        Self { name, backoff: Backoff::default(), told: false }
+        Self { name, backoff: Backoff::default(), told: false, silent: false, times: Times::default() }
     }
 
     /// The server behaves: the next failure is news, and is followed up at once.
@@ -51,8 +55,18 @@ impl Health {
 
     /// It owes an answer and does not give it.
     pub(super) fn silent(&mut self) {
-        log::warn!("job server {} does not answer: left aside until it does", self.name);
-        self.told = true;
+        if !self.silent {
+            log::warn!("job server {} does not answer: left aside until it does", self.name);
+        }
+        (self.silent, self.told) = (true, true);
+    }
+
+    /// A packet has come that makes sense: it answers. Whether it behaves is another matter, see [`Health::seen_well`].
+    pub(super) fn heard(&mut self) {
+        if std::mem::take(&mut self.silent) {
+            log::info!("job server {} is back: it is served again", self.name);
+            self.told = false;
+        }
     }
 
     /// A connection that began `since` has ended.
@@ -78,6 +92,7 @@ impl Health {
     /// When a job server does not send such a packet to a worker.
     pub(super) fn aside(&self, packet: &Packet) -> Result<(), String> {
         match packet.kind {
+            PacketType::EchoRes if packet.body != QUESTION => Err("an ECHO_RES that says something else".to_owned()),
             PacketType::EchoRes | PacketType::Noop | PacketType::NoJob => Ok(()),
             PacketType::Error => {
                 // Of a job that was taken back meanwhile, say; it answers nothing that we wait for.

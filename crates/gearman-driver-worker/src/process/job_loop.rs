@@ -25,6 +25,7 @@ use super::logger;
 use super::outgoing::Outgoing;
 use super::poison::{AtWork, Suspects};
 use super::server::{Server, Standing, registration};
+use super::socket::write_within;
 use super::watchdog::Watchdog;
 use super::wear::Wear;
 use crate::api::{Answer, Job, JobLink, Notes, Outcome, ProcessWorker};
@@ -33,6 +34,8 @@ use crate::api::{Answer, Job, JobLink, Notes, Outcome, ProcessWorker};
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a drain waits for what a job server owes.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the ECHO_REQ of the exit fence says.
+pub(super) const FENCE: &[u8] = b"drained";
 
 /// The loop of one worker process.
 pub(super) struct JobLoop<'a> {
@@ -44,6 +47,8 @@ pub(super) struct JobLoop<'a> {
     suspects: &'a Suspects,
     stop: &'a SelfPipe,
     turn: usize,
+    /// How many job servers the scoreboard says that the process is registered with.
+    registered: usize,
     idle: bool,
     /// The process is to be replaced: a job panicked, or it may begin no more.
     replace: bool,
@@ -87,6 +92,7 @@ impl<'a> JobLoop<'a> {
             suspects,
             stop,
             turn: 0,
+            registered: 0,
             idle: true,
             replace: false,
             wear: Wear::new(limits),
@@ -140,8 +146,10 @@ impl<'a> JobLoop<'a> {
             let millis = due.saturating_duration_since(Instant::now()).as_millis().min(60_000);
             PollTimeout::from(if limit.is_some_and(|limit| limit.is_zero()) { 0 } else { millis as u16 + 1 })
         });
-        let ready: Vec<usize> = match poll(&mut fds, timeout) {
-            Ok(_) => of.iter().zip(&fds[1..]).filter(|(_, fd)| fd.any().unwrap_or(true)).map(|(s, _)| *s).collect(),
+        // What the kernel may say that we don't know of is looked at, too.
+        let events = |fd: &PollFd<'_>| fd.revents().unwrap_or(PollFlags::POLLIN);
+        let ready: Vec<(usize, PollFlags)> = match poll(&mut fds, timeout) {
+            Ok(_) => of.iter().copied().zip(fds[1..].iter().map(events)).collect(),
             Err(Errno::EINTR) => return,
             Err(error) => {
                 log::error!("a worker process can't wait for its job servers: {error}");
@@ -150,18 +158,20 @@ impl<'a> JobLoop<'a> {
             }
         };
         drop(fds);
-        let before = self.registered();
+        let mut ready = ready.into_iter().peekable();
         for (index, server) in self.servers.iter_mut().enumerate() {
-            server.advance(ready.contains(&index), &self.registration);
+            let events = ready.next_if(|(of, _)| *of == index).map_or(PollFlags::empty(), |(_, events)| events);
+            server.advance(events, &self.registration);
         }
-        let registered = self.registered();
-        if registered != before {
-            self.board.servers(registered);
-        }
+        self.count();
     }
 
-    fn registered(&self) -> usize {
-        self.servers.iter().filter(|server| server.is_up()).count()
+    /// Says how many job servers the process is registered with, where that has changed.
+    fn count(&mut self) {
+        let registered = self.servers.iter().filter(|server| server.counts()).count();
+        if registered != std::mem::replace(&mut self.registered, registered) {
+            self.board.servers(registered);
+        }
     }
 
     /// Asks a server for jobs, one after the other, until it has none, another one's turn comes, or the process is to stop.
@@ -174,7 +184,9 @@ impl<'a> JobLoop<'a> {
             }
             // While the server looks for a job; what the last one returned has been sent and dropped.
             self.wear.measure(self.board);
-            let assignment = match self.answer(server) {
+            let granted = self.answer(server);
+            self.count();
+            let assignment = match granted {
                 Granted::Job(assignment) => Rc::new(assignment),
                 Granted::Nothing => return self.sleep(server, None),
                 Granted::Lost => return,
@@ -226,8 +238,10 @@ impl<'a> JobLoop<'a> {
 
     /// Waits for the answer to GRAB_JOB_UNIQ.
     fn answer(&mut self, index: usize) -> Granted {
-        let mut last_news = Instant::now();
         let others = self.servers.len() > 1;
+        if let Some(up) = self.servers[index].up() {
+            up.pulse.asked(Instant::now());
+        }
         loop {
             let server = &mut self.servers[index];
             let Some(up) = server.up() else { return Granted::Lost };
@@ -261,6 +275,9 @@ impl<'a> JobLoop<'a> {
                             server.garbage(&reason);
                             return Granted::Lost;
                         }
+                        if let Some(up) = server.up() {
+                            up.pulse.asked(Instant::now());
+                        }
                     }
                 }
                 continue;
@@ -270,13 +287,16 @@ impl<'a> JobLoop<'a> {
                     server.lost("it closed the connection");
                     return Granted::Lost;
                 }
-                Ok(_) => last_news = Instant::now(),
+                Ok(_) => {}
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                    let silent = last_news.elapsed();
+                    let now = Instant::now();
+                    let silent = now.saturating_duration_since(up.pulse.silent_since());
                     if (others && silent >= ANSWER_TIMEOUT) || (self.stop.raised() && silent >= DRAIN_TIMEOUT) {
                         server.part();
                         return Granted::Lost;
                     }
+                    server.follow(now);
+                    self.count();
                     if silent >= READ_PATIENCE && !self.idle {
                         // Nothing is in hand, whatever the server is up to.
                         self.idle = true;
@@ -374,15 +394,18 @@ impl<'a> JobLoop<'a> {
         let mut fence = Vec::new();
         request::reset_abilities(&mut fence);
         // It holds no NUL in a place where one would matter.
-        let _ = request::echo_req(&mut fence, b"drained");
+        let _ = request::echo_req(&mut fence, FENCE);
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         let mut waiting: Vec<_> = self.servers.iter_mut().filter_map(Server::up).collect();
-        waiting.retain_mut(|up| up.write(&fence).is_ok());
+        waiting.retain_mut(|up| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            write_within(&up.stream, &fence, left).is_ok()
+        });
         while !waiting.is_empty() && Instant::now() < deadline {
             waiting.retain_mut(|up| {
                 loop {
                     match up.decoder.next_packet() {
-                        Ok(Some(packet)) if packet.kind == PacketType::EchoRes => return false,
+                        Ok(Some(packet)) if packet.kind == PacketType::EchoRes && packet.body == FENCE => return false,
                         Ok(Some(_)) => continue,
                         Ok(None) => {}
                         Err(_) => return false,

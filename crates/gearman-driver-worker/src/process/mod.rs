@@ -12,8 +12,10 @@ mod job_loop;
 pub(crate) mod logger;
 mod outgoing;
 mod poison;
+mod pulse;
 mod report;
 mod server;
+mod socket;
 mod watchdog;
 mod wear;
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use gearman_protocol::{PacketError, request};
 
-use super::server::write_all;
+use super::socket::write_all;
 use crate::api::Answer;
 
 /// A result larger than this is written from where it lies.

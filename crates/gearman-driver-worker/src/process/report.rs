@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gearman_protocol::request;
 
-use super::server::write_all;
+use super::socket::write_all;
 use super::watchdog::Watchdog;
 use crate::api::{JobError, JobLink, Report};
 

@@ -1,27 +1,26 @@
 //! One job server, as a worker process sees it: away, being connected to, up, or parted from.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gearman_protocol::connection::prepare;
 use gearman_protocol::{Decoder, Packet, PacketType, ServerAddress, request};
+use nix::libc::{MSG_DONTWAIT, MSG_NOSIGNAL};
 use nix::poll::PollFlags;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::chance;
 use super::health::Health;
+use super::pulse::{Pulse, QUESTION, Step};
 use super::report::ConnectionLink;
+use super::socket::{blocking, write_all};
 use super::watchdog::Watchdog;
 
 /// A packet larger than this is taken for garbage.
 pub(super) const MAX_PACKET_BYTES: usize = 1 << 30;
-/// How long a read waits before the loop looks around; a signal ends it at once.
-const READ_TIMEOUT: Duration = Duration::from_millis(250);
-/// How long a write may wait without any progress.
-pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server that was parted from may take to close its end.
 pub(super) const PARTING_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -40,6 +39,9 @@ pub(super) struct Up {
     pub(super) decoder: Decoder,
     pub(super) standing: Standing,
     pub(super) link: Rc<ConnectionLink>,
+    pub(super) pulse: Pulse,
+    /// The question whether the server is still there could not be sent yet: it takes nothing.
+    unasked: bool,
     since: Instant,
 }
 
@@ -51,7 +53,7 @@ enum State {
         socket: Socket,
         until: Instant,
     },
-    Up(Up),
+    Up(Box<Up>),
     /// The server owes an answer and did not give it; our end is shut, so it will take back what it may grant.
     /// Until it closes its end, nothing new is tried there.
     Parting {
@@ -70,6 +72,9 @@ pub(super) struct Server {
     turn: usize,
     state: State,
     health: Health,
+    /// The last connection that was given up, its write end shut: a frozen server still has to read what we sent there.
+    /// Closed, it would be reset when the server sends something first, and an answer on its way lost.
+    given_up: Option<Arc<TcpStream>>,
 }
 
 impl Server {
@@ -83,6 +88,7 @@ impl Server {
             turn: 0,
             state: State::Away { until: Instant::now() },
             health: Health::new(address.to_string()),
+            given_up: None,
         }
     }
 
@@ -101,19 +107,29 @@ impl Server {
         matches!(self.state, State::Up(_))
     }
 
+    /// Whether the process is registered there, and the server answers.
+    pub(super) fn counts(&self) -> bool {
+        matches!(&self.state, State::Up(up) if up.pulse.counts())
+    }
+
     /// What to wait for, and until when at the latest.
     pub(super) fn interest(&self) -> (Option<(BorrowedFd<'_>, PollFlags)>, Option<Instant>) {
         match &self.state {
             State::Away { until } => (None, Some(*until)),
             State::Connecting { socket, until } => (Some((socket.as_fd(), PollFlags::POLLOUT)), Some(*until)),
-            State::Up(up) => (Some((up.stream.as_fd(), PollFlags::POLLIN)), None),
+            State::Up(up) => {
+                let events = if up.unasked { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
+                (Some((up.stream.as_fd(), events)), up.pulse.due(up.idle()).map(|(when, _)| when))
+            }
             State::Parting { stream, until } => (Some((stream.as_fd(), PollFlags::POLLIN)), Some(*until)),
         }
     }
 
-    /// Does what is due: begins to connect, ends waiting too long, and, when `ready`, takes what is there.
-    pub(super) fn advance(&mut self, ready: bool, registration: &[u8]) {
+    /// Does what is due: begins to connect, ends waiting too long, asks whether the server is still there, and takes what
+    /// is there where `events` say so.
+    pub(super) fn advance(&mut self, events: PollFlags, registration: &[u8]) {
         let now = Instant::now();
+        let ready = !events.is_empty();
         match &mut self.state {
             State::Away { until } if *until <= now => self.connect(),
             State::Away { .. } => {}
@@ -121,8 +137,15 @@ impl Server {
                 self.connected(ready, registration);
             }
             State::Connecting { .. } => {}
-            State::Up(_) if ready => self.take(),
-            State::Up(_) => {}
+            State::Up(up) => {
+                if std::mem::take(&mut up.unasked) {
+                    self.ask();
+                }
+                if events.intersects(!PollFlags::POLLOUT) {
+                    self.take();
+                }
+                self.follow(now);
+            }
             State::Parting { stream, until } => {
                 let mut sink = [0; 256];
                 let ended = ready && !matches!((&**stream).read(&mut sink), Ok(n) if n > 0);
@@ -198,14 +221,49 @@ impl Server {
             Rc::clone(&self.servers),
             self.watchdog.clone(),
         );
-        self.state = State::Up(Up {
+        self.state = State::Up(Box::new(Up {
             stream,
             decoder: Decoder::new(MAX_PACKET_BYTES),
             // The registration ends in PRE_SLEEP. A job server that is frozen is never asked for a job.
             standing: Standing::Asleep,
             link: Rc::new(link),
+            pulse: Pulse::begin(self.health.times, Instant::now(), chance::unit()),
+            unasked: false,
             since: Instant::now(),
-        });
+        }));
+    }
+
+    /// Does what the server's silence asks for.
+    pub(super) fn follow(&mut self, now: Instant) {
+        let State::Up(up) = &mut self.state else { return };
+        match up.pulse.step(now, up.idle()) {
+            None => {}
+            Some(Step::Ask) => self.ask(),
+            Some(Step::LeaveAside) => self.health.silent(),
+            Some(Step::GiveUp) => self.give_up(),
+        }
+    }
+
+    /// Asks whether the server is still there, and does not wait for it to take the question.
+    fn ask(&mut self) {
+        let State::Up(up) = &mut self.state else { return };
+        let question = question();
+        match SockRef::from(&*up.stream).send_with_flags(&question, MSG_DONTWAIT | MSG_NOSIGNAL) {
+            Ok(sent) if sent == question.len() => {}
+            Ok(_) => self.lost("it takes nothing"),
+            Err(error) if error.kind() == ErrorKind::Interrupted => up.unasked = true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => up.unasked = true,
+            Err(error) => self.lost(&error.to_string()),
+        }
+    }
+
+    /// Gives up the connection to a server that has not answered for long, and tries another one.
+    fn give_up(&mut self) {
+        if let State::Up(up) = &self.state {
+            let _ = up.stream.shutdown(std::net::Shutdown::Write);
+            self.given_up = Some(Arc::clone(&up.stream));
+        }
+        self.lost("it has not answered for long");
     }
 
     /// Takes what an idle connection has to say.
@@ -245,12 +303,23 @@ impl Server {
     /// # Errors
     /// When a job server does not send such a packet to a worker.
     pub(super) fn aside(&mut self, packet: &Packet) -> Result<(), String> {
-        self.health.aside(packet)
+        self.health.aside(packet)?;
+        self.heard();
+        Ok(())
     }
 
     /// The server behaves: the next failure is news, and is followed up at once.
     pub(super) fn seen_well(&mut self) {
+        self.heard();
         self.health.seen_well();
+    }
+
+    /// The server answers.
+    fn heard(&mut self) {
+        if let State::Up(up) = &mut self.state {
+            up.pulse.heard(Instant::now());
+            self.health.heard();
+        }
     }
 
     /// What came is no Gearman: the connection is dropped, told once, made again.
@@ -286,51 +355,30 @@ impl Server {
 }
 
 impl Up {
+    /// Nothing is held, and nothing asked for.
+    fn idle(&self) -> bool {
+        self.standing == Standing::Asleep
+    }
+
     /// Reads once into the decoder; 0: the server closed the connection.
     pub(super) fn read(&mut self) -> io::Result<usize> {
         let n = (&*self.stream).read(self.decoder.space())?;
         self.decoder.filled(n);
+        self.pulse.moved(Instant::now());
         Ok(n)
     }
-
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        write_all(&self.stream, bytes)
-    }
 }
 
-/// Makes a connected socket one of the blocking loop.
-fn blocking(socket: Socket) -> io::Result<TcpStream> {
-    prepare(&socket)?;
-    socket.set_nonblocking(false)?;
-    // With time-outs, SA_RESTART does not restart these calls: a signal is seen at once.
-    socket.set_read_timeout(Some(READ_TIMEOUT))?;
-    socket.set_write_timeout(Some(Duration::from_secs(1)))?;
-    Ok(socket.into())
+/// ECHO_REQ, whether the server is still there.
+pub(super) fn question() -> Vec<u8> {
+    let mut packet = Vec::new();
+    // It holds no NUL in a place where one would matter.
+    let _ = request::echo_req(&mut packet, QUESTION);
+    packet
 }
 
-/// Writes all of it, however often a signal interrupts; gives up when nothing moves for [`WRITE_TIMEOUT`].
-pub(super) fn write_all(mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    let mut moved = None;
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(n) => {
-                bytes = &bytes[n..];
-                moved = None;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if moved.get_or_insert_with(Instant::now).elapsed() >= WRITE_TIMEOUT {
-                    return Err(io::Error::new(ErrorKind::TimedOut, "it takes nothing for 30 s"));
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// What registers a worker with a job server, in one write, and sends it to sleep until a job waits.
+/// What registers a worker with a job server, in one write, and sends it to sleep until a job waits. The answer to the
+/// question at its end says that the server has seen it.
 pub(super) fn registration(id: &str, functions: &[String]) -> Vec<u8> {
     let mut packets = Vec::new();
     // Neither holds a NUL: the id has no control characters, function names are checked when they are loaded.
@@ -339,5 +387,9 @@ pub(super) fn registration(id: &str, functions: &[String]) -> Vec<u8> {
         let _ = request::can_do(&mut packets, function.as_bytes());
     }
     request::pre_sleep(&mut packets);
+    packets.extend(question());
     packets
 }
+
+#[cfg(test)]
+mod tests;

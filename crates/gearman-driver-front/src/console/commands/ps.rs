@@ -24,7 +24,8 @@ impl Command for Ps {
     fn details(&self) -> &[&str] {
         &[
             "Columns: PID, generation, state, seconds in that state, jobs done, memory of its own in KiB, job, function in hand.",
-            "States are starting, idle, busy and draining; `-` stands for what is not known, or for no function.",
+            "States are starting, idle, unregistered, busy and draining; `-` stands for what is not known, or for no function.",
+            "Unregistered is a process that is idle because no job server answers it.",
             "A row: 4711  1  busy  0.5  17  412  my_app::workers::image::Image::convert  my_app::workers::image::Image::convert",
         ]
     }
@@ -67,7 +68,7 @@ fn row(job: &JobSnapshot, process: &ProcessSnapshot, memory: Option<u64>, now: T
     [
         process.pid.to_string(),
         process.generation.to_string(),
-        process.state.name().to_owned(),
+        process.state_name().to_owned(),
         format!("{:.1}", now.since(process.since).as_secs_f64()),
         process.jobs_done.to_string(),
         memory.map_or_else(|| "-".to_owned(), |bytes| (bytes >> 10).to_string()),
@@ -94,20 +95,23 @@ mod tests {
             state: ActivityState::Busy,
             since: Time::after_start(Duration::from_millis(500)),
             jobs_done: 17,
+            servers: Some(0),
             current: Some(CurrentJob {
                 function: "a\u{1b}f".to_owned(),
                 handle: "H:x:1".to_owned(),
                 started: Time::START,
             }),
         };
-        let job = super::super::tests::job("a::f", 0, 1, &[12]);
+        let mut job = super::super::tests::job("a::f", 0, 1, &[12, 13]);
+        job.processes[1].servers = Some(0);
         let busy = JobSnapshot { processes: vec![process], ..super::super::tests::job("a::group", 0, 1, &[]) };
         let snapshot =
             Snapshot { at: Time::after_start(Duration::from_secs(2)), jobs: vec![job, busy], ..Snapshot::default() };
         let memory = |pid| (pid == 4711).then_some(422_000);
         insta::assert_snapshot!(rows(&snapshot, None, memory).join("\n"), @r#"
-          12  1  idle  2.0   0    -  a::f      -
-        4711  2  busy  1.5  17  412  a::group  a\x1bf
+          12  1  idle          2.0   0    -  a::f      -
+          13  1  unregistered  2.0   0    -  a::f      -
+        4711  2  busy          1.5  17  412  a::group  a\x1bf
         "#);
         assert_eq!(rows(&snapshot, Some("a::group"), memory).len(), 1);
     }

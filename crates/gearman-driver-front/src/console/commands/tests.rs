@@ -15,6 +15,7 @@ pub(super) fn job(name: &str, min: u32, max: u32, pids: &[u32]) -> JobSnapshot {
         state: ActivityState::Idle,
         since: Time::START,
         jobs_done: 0,
+        servers: Some(1),
         current: None,
     };
     JobSnapshot {

@@ -14,13 +14,17 @@ use gearman_protocol::{Decoder, JobAssignment, Packet, PacketType, ServerAddress
 use socket2::SockRef;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::line::Line;
 use super::{Permit, Shared};
+use crate::process::chance;
 use crate::process::health::Health;
-use crate::process::job_loop::{ANSWER_TIMEOUT, DRAIN_TIMEOUT};
-use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, WRITE_TIMEOUT};
+use crate::process::job_loop::{ANSWER_TIMEOUT, DRAIN_TIMEOUT, FENCE};
+use crate::process::pulse::{Pulse, Step};
+use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, question};
+use crate::process::socket::WRITE_TIMEOUT;
 
 /// One job server.
 pub(super) struct ServerTask {
@@ -30,6 +34,9 @@ pub(super) struct ServerTask {
     several: bool,
     health: Health,
     resolved: Vec<SocketAddr>,
+    /// The last connection that was given up, its write end shut: a frozen server still has to read what we sent there.
+    /// Closed, it would be reset when the server sends something first, and an answer on its way lost.
+    given_up: Option<Rc<Line>>,
 }
 
 /// How long the look-up of a name may take.
@@ -43,6 +50,14 @@ enum Ended {
     Garbage(String),
     /// The server owes an answer and did not give it.
     Silent,
+    /// It was left aside, with nothing owed to it, and has not answered for long.
+    GivenUp,
+}
+
+/// What happens if nothing else does.
+enum Due {
+    End(Ended),
+    Pulse,
 }
 
 /// What the connection is used for, between two waits.
@@ -54,8 +69,10 @@ struct Talk {
     asked: Option<Permit>,
     /// The place in the queue for a permit.
     queued: Option<Pin<Box<dyn Future<Output = Option<Permit>>>>>,
-    /// When the server was last heard, or asked.
-    news: Instant,
+    /// Whether the server is still there.
+    pulse: Pulse,
+    /// Whether the scoreboard counts the server among those that the process is registered with.
+    counted: bool,
     /// The fence was put up: its ECHO_RES is waited for.
     fenced: bool,
 }
@@ -66,7 +83,8 @@ impl ServerTask {
         let resolved = std::net::ToSocketAddrs::to_socket_addrs(&(address.host.as_str(), address.port))
             .map(Iterator::collect)
             .unwrap_or_default();
-        Self { health: Health::new(address.to_string()), address: address.clone(), process, several, resolved }
+        let health = Health::new(address.to_string());
+        Self { health, address: address.clone(), process, several, resolved, given_up: None }
     }
 
     /// Serves the job server until the process is to stop and nothing of it is held.
@@ -81,19 +99,27 @@ impl ServerTask {
             match connected {
                 Ok(stream) => {
                     let (since, line) = (Instant::now(), Rc::new(Line::new(self.health.name.clone(), stream)));
-                    let ended = self.serve(&line, &mut stop).await;
-                    self.process.registered(false);
-                    match ended {
+                    match self.serve(&line, &mut stop).await {
                         Ended::Left => return line.close(),
-                        Ended::Lost(reason) => self.health.lost(&reason),
-                        Ended::Garbage(reason) => self.health.garbage(&reason),
+                        Ended::Lost(reason) => {
+                            line.close();
+                            self.health.lost(&reason);
+                        }
+                        Ended::Garbage(reason) => {
+                            line.close();
+                            self.health.garbage(&reason);
+                        }
                         Ended::Silent => {
                             self.part(&line, &mut stop).await;
                             line.close();
                             continue;
                         }
+                        Ended::GivenUp => {
+                            let _ = SockRef::from(&line.stream).shutdown(std::net::Shutdown::Write);
+                            self.given_up = Some(line);
+                            self.health.lost("it has not answered for long");
+                        }
                     }
-                    line.close();
                     self.health.lived(since);
                 }
                 Err(reason) => {
@@ -133,23 +159,31 @@ impl ServerTask {
     }
 
     async fn serve(&mut self, line: &Rc<Line>, stop: &mut watch::Receiver<bool>) -> Ended {
-        // It ends in PRE_SLEEP.
+        // It ends in PRE_SLEEP, and a question.
         line.push(|out| out.extend_from_slice(&self.process.registration));
-        self.process.registered(true);
         log::debug!("registered with job server {}", self.health.name);
         let mut talk = Talk {
             decoder: Decoder::new(MAX_PACKET_BYTES),
             woken: false,
             asked: None,
             queued: None,
-            news: Instant::now(),
+            pulse: Pulse::begin(self.health.times, Instant::now(), chance::unit()),
+            counted: false,
             fenced: false,
         };
+        let ended = self.talk(&mut talk, line, stop).await;
+        if talk.counted {
+            self.process.registered(false);
+        }
+        ended
+    }
+
+    async fn talk(&mut self, talk: &mut Talk, line: &Rc<Line>, stop: &mut watch::Receiver<bool>) -> Ended {
         loop {
             loop {
                 match talk.decoder.next_packet() {
                     Ok(None) => break,
-                    Ok(Some(packet)) => match self.take(packet, &mut talk, line) {
+                    Ok(Some(packet)) => match self.take(packet, talk, line) {
                         Ok(None) => {}
                         Ok(Some(ended)) => return ended,
                         Err(reason) => return Ended::Garbage(reason),
@@ -158,16 +192,24 @@ impl ServerTask {
                 }
             }
             let draining = *stop.borrow();
-            self.plan(&mut talk, line, draining);
+            self.plan(talk, line, draining);
+            if talk.counted != talk.pulse.counts() {
+                talk.counted = !talk.counted;
+                self.process.registered(talk.counted);
+            }
             let all_sent = match line.flush() {
                 Ok(all_sent) => all_sent,
                 Err(error) => return Ended::Lost(error.to_string()),
             };
-            let until = match self.due(&talk, line, draining, all_sent) {
-                Some((when, ended)) if when <= Instant::now() => return ended,
-                Some((when, _)) => Some(when),
-                None => None,
-            };
+            let due = self.due(talk, line, draining, all_sent);
+            match due {
+                Some((when, Due::End(ended @ (Ended::Lost(_) | Ended::Left)))) if when <= Instant::now() => {
+                    return ended;
+                }
+                // A method that is not asynchronous may have held up everything: what came meanwhile is to be seen first.
+                Some((when, _)) if when <= Instant::now() => yield_now().await,
+                _ => {}
+            }
             tokio::select! {
                 // First the permit, so that the question for the next job goes out with the answer to the last.
                 biased;
@@ -175,7 +217,7 @@ impl ServerTask {
                     talk.queued = None;
                     if let Some(permit) = permit {
                         talk.asked = Some(permit);
-                        talk.news = Instant::now();
+                        talk.pulse.asked(Instant::now());
                         line.push(request::grab_job_uniq);
                     }
                 }
@@ -188,14 +230,22 @@ impl ServerTask {
                         Ok(0) => return Ended::Lost("it closed the connection".to_owned()),
                         Ok(n) => {
                             talk.decoder.filled(n);
-                            talk.news = Instant::now();
+                            talk.pulse.moved(Instant::now());
                         }
                         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                         Err(error) => return Ended::Lost(error.to_string()),
                     }
                 }
                 _ = line.stream.writable(), if !all_sent => {}
-                () = due(until) => {}
+                () = time_of(due.as_ref()) => match due {
+                    Some((_, Due::End(ended))) => return ended,
+                    _ => match talk.pulse.step(Instant::now(), talk.is_idle(line)) {
+                        None => {}
+                        Some(Step::Ask) => line.push(|out| out.extend(question())),
+                        Some(Step::LeaveAside) => self.health.silent(),
+                        Some(Step::GiveUp) => return Ended::GivenUp,
+                    },
+                },
             }
         }
     }
@@ -221,8 +271,13 @@ impl ServerTask {
                     self.process.start(assignment, line, permit);
                 }
             }
-            PacketType::EchoRes if talk.fenced => return Ok(Some(Ended::Left)),
+            PacketType::EchoRes if talk.fenced && packet.body == FENCE => return Ok(Some(Ended::Left)),
             _ => self.health.aside(&packet)?,
+        }
+        self.health.heard();
+        talk.pulse.heard(Instant::now());
+        if talk.asked.is_some() {
+            talk.pulse.asked(Instant::now());
         }
         Ok(None)
     }
@@ -243,27 +298,29 @@ impl ServerTask {
             line.push(|out| {
                 request::reset_abilities(out);
                 // It holds no NUL in a place where one would matter.
-                let _ = request::echo_req(out, b"drained");
+                let _ = request::echo_req(out, FENCE);
             });
         }
     }
 
     /// What happens if nothing else does, and when.
-    fn due(&self, talk: &Talk, line: &Line, draining: bool, all_sent: bool) -> Option<(Instant, Ended)> {
+    fn due(&self, talk: &Talk, line: &Line, draining: bool, all_sent: bool) -> Option<(Instant, Due)> {
+        let end = |when, ended| Some((when, Due::End(ended)));
         if !all_sent {
-            return Some((line.moved() + WRITE_TIMEOUT, Ended::Lost("it takes nothing for 30 s".to_owned())));
+            return end(line.moved() + WRITE_TIMEOUT, Ended::Lost("it takes nothing for 30 s".to_owned()));
         }
         if talk.fenced {
-            return Some((line.moved() + DRAIN_TIMEOUT, Ended::Left));
+            return end(line.moved() + DRAIN_TIMEOUT, Ended::Left);
         }
-        if talk.asked.is_none() || line.held() > 0 {
-            return None;
+        if talk.asked.is_some() && line.held() == 0 {
+            let silent_since = talk.pulse.silent_since();
+            match (self.several, draining) {
+                (true, _) => return end(silent_since + ANSWER_TIMEOUT, Ended::Silent),
+                (false, true) => return end(silent_since + DRAIN_TIMEOUT, Ended::Silent),
+                (false, false) => {}
+            }
         }
-        match (self.several, draining) {
-            (true, _) => Some((talk.news + ANSWER_TIMEOUT, Ended::Silent)),
-            (false, true) => Some((talk.news + DRAIN_TIMEOUT, Ended::Silent)),
-            (false, false) => None,
-        }
+        talk.pulse.due(talk.is_idle(line)).map(|(when, _)| (when, Due::Pulse))
     }
 
     /// Leaves a server that owes an answer: what it grants from now on, it takes back when it sees that our end is shut;
@@ -291,9 +348,16 @@ impl ServerTask {
     }
 }
 
-async fn due(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until.into()).await,
+impl Talk {
+    /// Nothing is held, and nothing asked for.
+    fn is_idle(&self, line: &Line) -> bool {
+        !self.woken && self.asked.is_none() && line.held() == 0
+    }
+}
+
+async fn time_of(due: Option<&(Instant, Due)>) {
+    match due {
+        Some((when, _)) => sleep_until((*when).into()).await,
         None => std::future::pending().await,
     }
 }
