@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gearman_protocol::{Decoder, Packet, PacketType, ServerAddress, request};
+use gearman_protocol::{Decoder, Magic, Packet, PacketType, ServerAddress, request};
 use nix::libc::{MSG_DONTWAIT, MSG_NOSIGNAL};
 use nix::poll::PollFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -269,9 +269,12 @@ impl Server {
     /// Takes what an idle connection has to say.
     fn take(&mut self) {
         let State::Up(up) = &mut self.state else { return };
-        match up.read() {
+        // The answer to the question is all that most idle processes ever read: it costs them no buffer.
+        let mut bytes = [0; 64];
+        match (&*up.stream).read(&mut bytes) {
             Ok(0) => return self.lost("it closed the connection"),
-            Ok(_) => {}
+            Ok(n) if !up.decoder.holds_bytes() && is_answer(&bytes[..n]) => return self.heard(),
+            Ok(n) => up.received(&bytes[..n]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
             Err(error) => return self.lost(&error.to_string()),
         }
@@ -360,6 +363,12 @@ impl Up {
         self.standing == Standing::Asleep
     }
 
+    /// Takes what was read elsewhere.
+    fn received(&mut self, bytes: &[u8]) {
+        self.decoder.push(bytes);
+        self.pulse.moved(Instant::now());
+    }
+
     /// Reads once into the decoder; 0: the server closed the connection.
     pub(super) fn read(&mut self) -> io::Result<usize> {
         let n = (&*self.stream).read(self.decoder.space())?;
@@ -375,6 +384,14 @@ pub(super) fn question() -> Vec<u8> {
     // It holds no NUL in a place where one would matter.
     let _ = request::echo_req(&mut packet, QUESTION);
     packet
+}
+
+/// Whether that is the answer to it, and no more.
+fn is_answer(bytes: &[u8]) -> bool {
+    let mut answer = question();
+    answer[..4].copy_from_slice(&Magic::Response.bytes());
+    answer[4..8].copy_from_slice(&PacketType::EchoRes.number().to_be_bytes());
+    bytes == answer
 }
 
 /// What registers a worker with a job server, in one write, and sends it to sleep until a job waits. The answer to the
