@@ -14,6 +14,8 @@ use crate::{duration, size};
 const MAX_PROCESSES: u32 = 65_535;
 /// As in `gearman_driver_wire::job_limits`.
 const MIN_MAX_MEMORY: u64 = 1 << 20;
+/// Likewise.
+const MIN_SERVER_TIMEOUT: Duration = Duration::from_secs(1);
 
 const JOB: &[&str] = &[
     "name",
@@ -26,6 +28,7 @@ const JOB: &[&str] = &[
     "max_idle_time",
     "concurrency",
     "timeout",
+    "server_timeout",
     "max_jobs",
     "max_age",
     "max_memory",
@@ -76,6 +79,7 @@ pub(crate) struct JobArguments {
     pub(crate) max_idle_time: Option<Limit<Duration>>,
     pub(crate) concurrency: Option<Bound>,
     pub(crate) timeout: Option<Limit<Duration>>,
+    pub(crate) server_timeout: Option<Limit<Duration>>,
     pub(crate) max_jobs: Option<Limit<u64>>,
     pub(crate) max_age: Option<Limit<Duration>>,
     pub(crate) max_memory: Option<Limit<u64>>,
@@ -112,6 +116,7 @@ impl JobArguments {
                 "max_idle_time" => job.max_idle_time = Some(argument.duration()?),
                 "concurrency" => job.concurrency = Some(argument.bound(1)?),
                 "timeout" => job.timeout = Some(argument.some_time()?),
+                "server_timeout" => job.server_timeout = Some(argument.server_time()?),
                 "max_jobs" => job.max_jobs = Some(argument.count()?),
                 "max_age" => job.max_age = Some(argument.some_time()?),
                 "max_memory" => job.max_memory = Some(argument.memory()?),
@@ -258,6 +263,14 @@ impl Argument {
         let time = self.duration()?;
         if time.value.is_zero() {
             return Err(self.error(format!("`{}` of 0 is no limit: leave it out where there is to be none", self.name)));
+        }
+        Ok(time)
+    }
+
+    fn server_time(&self) -> Result<Limit<Duration>> {
+        let time = self.duration()?;
+        if time.value < MIN_SERVER_TIMEOUT {
+            return Err(self.error(format!("`{}` is 1 s or more: it is the least that job servers know", self.name)));
         }
         Ok(time)
     }

@@ -65,6 +65,7 @@ pub fn worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `max_idle_time = ".."` | how long a process above the minimum may stay idle: `5`, `500ms`, `5m`; once per group | the driver's |
 /// | `concurrency = N` | `async fn` only: jobs at once in one process; once per group | 1 |
 /// | `timeout = ".."` | how long a job may take until its client is told that it failed; 5 s later a process that still has it is killed; once per group | for ever |
+/// | `server_timeout = ".."` | after how long the job server gives a job to another process as well, though the first goes on: 1 s at least, and 10 s more than `timeout`; not with a `concurrency` above 1; once per group | never |
 /// | `max_jobs = N` | how many jobs a process does before it is replaced, and never more; once per group | no limit |
 /// | `max_age = ".."` | how old a process becomes before it is replaced; once per group | no limit |
 /// | `max_memory = ".."` | by how much the memory that a process shares with no other may grow before it is replaced: `"100MB"`, `"1GiB"`, a number of bytes; once per group | no limit |

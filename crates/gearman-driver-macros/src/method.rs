@@ -256,6 +256,7 @@ impl JobMethod {
         let arguments = &self.arguments;
         let max_idle_time = time(arguments.max_idle_time);
         let timeout = time(arguments.timeout);
+        let server_timeout = time(arguments.server_timeout);
         let max_jobs = number(arguments.max_jobs);
         let max_age = time(arguments.max_age);
         let max_memory = number(arguments.max_memory);
@@ -268,6 +269,7 @@ impl JobMethod {
             #private::JobLimits {
                 max_idle_time: #max_idle_time,
                 timeout: #timeout,
+                server_timeout: #server_timeout,
                 max_jobs: #max_jobs,
                 max_age: #max_age,
                 max_memory: #max_memory,

@@ -240,6 +240,7 @@ fn check_group(job: &JobMethod, earlier: &JobMethod, errors: &mut Errors) {
         ("max_idle_time", spans(this.max_idle_time, other.max_idle_time)),
         ("concurrency", spans(this.concurrency, other.concurrency)),
         ("timeout", spans(this.timeout, other.timeout)),
+        ("server_timeout", spans(this.server_timeout, other.server_timeout)),
         ("max_jobs", spans(this.max_jobs, other.max_jobs)),
         ("max_age", spans(this.max_age, other.max_age)),
         ("max_memory", spans(this.max_memory, other.max_memory)),

@@ -28,7 +28,9 @@ fn declaration(job: WireJob) -> Result<JobDeclaration, String> {
     let limits =
         Limits::new(job.min_processes, job.max_processes).map_err(|error| format!("job {}: {error}", job.name))?;
     job.limits.check().map_err(|error| format!("job {}: {error}", job.name))?;
-    let JobLimits { max_idle_time, timeout, max_jobs, max_age, max_memory, jitter, drain_timeout } = job.limits;
+    // The processes tell the job servers theirs.
+    let JobLimits { max_idle_time, timeout, server_timeout: _, max_jobs, max_age, max_memory, jitter, drain_timeout } =
+        job.limits;
     let lifespan = Lifespan { max_jobs, max_age, max_memory, jitter: jitter.unwrap_or(JobLimits::JITTER) };
     let bare = JobDeclaration::new(job.name, job.functions, limits);
     Ok(JobDeclaration { max_idle_time, timeout, drain_timeout, lifespan, ..bare })

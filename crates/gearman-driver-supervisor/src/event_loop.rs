@@ -463,6 +463,7 @@ impl Supervisor {
             limits: JobLimits {
                 max_idle_time: attributes.max_idle_time,
                 timeout: attributes.timeout,
+                server_timeout: attributes.server_timeout,
                 max_jobs: attributes.max_jobs,
                 max_age: attributes.max_age,
                 max_memory: attributes.max_memory,

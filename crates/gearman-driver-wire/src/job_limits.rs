@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 
 /// The least `max_memory`: a process grows by as much by merely running.
 pub const MIN_MAX_MEMORY: u64 = 1 << 20;
+/// The least `server_timeout`: gearmand takes less for as much.
+pub const MIN_SERVER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The most: job servers keep it as milliseconds in 31 bits.
+pub const MAX_SERVER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+/// How long after its `timeout` a job may still be in hand: 5 s until the driver kills its process, and what that takes.
+pub const TIMEOUT_GRACE: Duration = Duration::from_secs(10);
 
 /// Limits of a job; `None`: nothing is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +24,9 @@ pub struct JobLimits {
     /// How long a job may take before its client is told that it has failed.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds")]
     pub timeout: Option<Duration>,
+    /// After how long the job server gives a job to another worker as well, whatever has become of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds")]
+    pub server_timeout: Option<Duration>,
     /// How many jobs a process begins at the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_jobs: Option<u64>,
@@ -43,6 +52,7 @@ impl JobLimits {
     pub const NONE: Self = Self {
         max_idle_time: None,
         timeout: None,
+        server_timeout: None,
         max_jobs: None,
         max_age: None,
         max_memory: None,
@@ -56,6 +66,7 @@ impl JobLimits {
         Self {
             max_idle_time: self.max_idle_time.or(weaker.max_idle_time),
             timeout: self.timeout.or(weaker.timeout),
+            server_timeout: self.server_timeout.or(weaker.server_timeout),
             max_jobs: self.max_jobs.or(weaker.max_jobs),
             max_age: self.max_age.or(weaker.max_age),
             max_memory: self.max_memory.or(weaker.max_memory),
@@ -81,6 +92,31 @@ impl JobLimits {
             Self { jitter: Some(jitter), .. } if !(0.0..=1.0).contains(&jitter) => {
                 Err(format!("jitter ({jitter}) is a share, from 0 to 1"))
             }
+            _ => self.check_server_timeout(),
+        }
+    }
+
+    /// A job is not to be given to a second worker while the first may do it: before its own limits have ended it.
+    fn check_server_timeout(&self) -> Result<(), String> {
+        let Some(server_timeout) = self.server_timeout else { return Ok(()) };
+        let told = server_timeout.as_secs_f64();
+        if server_timeout < MIN_SERVER_TIMEOUT {
+            return Err(format!("server_timeout ({told} s) is below 1 s, which is the least that job servers know"));
+        }
+        if server_timeout > MAX_SERVER_TIMEOUT {
+            return Err(format!(
+                "server_timeout ({told} s) is above {} s, which is the most that job servers know",
+                MAX_SERVER_TIMEOUT.as_secs()
+            ));
+        }
+        match self.timeout.map(|timeout| (timeout, timeout.saturating_add(TIMEOUT_GRACE))) {
+            Some((timeout, gone)) if server_timeout < gone => Err(format!(
+                "server_timeout ({told} s) is less than timeout ({} s) and the {} s after it until the process is gone: the \
+                 job server would give the job to a second worker while the first still has it; give it {} s at least",
+                timeout.as_secs_f64(),
+                TIMEOUT_GRACE.as_secs(),
+                gone.as_secs_f64()
+            )),
             _ => Ok(()),
         }
     }
@@ -141,13 +177,29 @@ mod tests {
             JobLimits { max_jobs: Some(0), ..JobLimits::NONE },
             JobLimits { max_memory: Some(4096), ..JobLimits::NONE },
             JobLimits { jitter: Some(f64::NAN), ..JobLimits::NONE },
+            JobLimits { server_timeout: Some(Duration::from_millis(999)), ..JobLimits::NONE },
+            JobLimits { server_timeout: Some(Duration::from_secs(2_147_484)), ..JobLimits::NONE },
+            JobLimits {
+                timeout: Some(Duration::from_secs(30)),
+                server_timeout: Some(Duration::from_secs(39)),
+                ..JobLimits::NONE
+            },
         ];
         insta::assert_snapshot!(wrong.map(|limits| limits.check().unwrap_err()).join("\n"), @"
         timeout is 0, which is no limit: leave it out where there is to be none
         max_jobs is 0, which is no limit: leave it out where there is to be none
         max_memory (4096 bytes) is below 1 MiB (1048576 bytes): a process grows by as much by merely running
         jitter (NaN) is a share, from 0 to 1
+        server_timeout (0.999 s) is below 1 s, which is the least that job servers know
+        server_timeout (2147484 s) is above 2147483 s, which is the most that job servers know
+        server_timeout (39 s) is less than timeout (30 s) and the 10 s after it until the process is gone: the job server would give the job to a second worker while the first still has it; give it 40 s at least
         ");
+        let right = [(None, 1), (Some(30), 40)].map(|(timeout, server_timeout)| JobLimits {
+            timeout: timeout.map(Duration::from_secs),
+            server_timeout: Some(Duration::from_secs(server_timeout)),
+            ..JobLimits::NONE
+        });
+        assert_eq!(right.map(|limits| limits.check()), [Ok(()), Ok(())]);
         assert_eq!(JobLimits { drain_timeout: Some(Duration::ZERO), ..JobLimits::NONE }.check(), Ok(()));
     }
 }

@@ -77,6 +77,42 @@ mod workers {
         }
     }
 
+    /// Jobs that the job server gives to another process after a while.
+    #[derive(Default)]
+    pub(crate) struct Again;
+
+    #[worker]
+    impl Again {
+        /// The first time that it gets a workload it waits for the file `go`; the next time it answers at once. Answers its
+        /// PID.
+        #[job(server_timeout = "1s", min_processes = 2, max_processes = 2)]
+        fn again(&self, workload: &str) -> String {
+            note(&format!("again {workload} {}", pid()));
+            if File::create_new(notes().join(format!("again-{workload}"))).is_ok() {
+                while !workload.is_empty() && !notes().join("go").exists() {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            pid()
+        }
+    }
+
+    /// The same, one job at a time on a runtime.
+    #[derive(Default)]
+    pub(crate) struct AgainAsync;
+
+    #[worker]
+    impl AgainAsync {
+        /// Workload: a name and milliseconds. Notes the name, and takes so long.
+        #[job(server_timeout = "2s")]
+        async fn sleep(&self, workload: &str) -> Result<String, Error> {
+            let (name, millis) = workload.split_once(' ').ok_or("`NAME MILLISECONDS` is wanted")?;
+            note(&format!("slept {name}"));
+            tokio::time::sleep(Duration::from_millis(millis.parse()?)).await;
+            Ok(name.to_owned())
+        }
+    }
+
     /// Jobs with a timeout, several at once.
     #[derive(Default)]
     pub(crate) struct LateAsync;

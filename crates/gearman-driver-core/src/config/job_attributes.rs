@@ -11,6 +11,9 @@ use crate::size;
 /// A `max_memory` below this is refused: a process grows by as much by merely running.
 pub const MIN_MAX_MEMORY: u64 = 1 << 20;
 
+/// A `server_timeout` below this is refused: job servers take less for as much.
+const MIN_SERVER_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// An attribute of a job that the configuration may set.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -87,6 +90,8 @@ job_attributes! {
     max_idle_time: Duration = Seconds::from_node, "DURATION", "How long a process above the minimum may stay idle.";
     timeout: Duration = some_time, "DURATION",
         "How long a job may take before it fails; 5 s later a process that still has it is killed.";
+    server_timeout: Duration = server_time, "DURATION",
+        "After how long the job server gives a job to another process as well, though the first may still run: 1s or more.";
     max_jobs: u64 = count, "N", "How many jobs a process does before it is replaced.";
     max_age: Duration = some_time, "DURATION", "How old a process becomes before it is replaced.";
     max_memory: u64 = memory, "SIZE",
@@ -125,6 +130,15 @@ fn processes(node: &Node) -> Result<u32, ValueError> {
 /// A duration that is not zero.
 fn some_time(node: &Node) -> Result<Duration, ValueError> {
     Seconds::from_node(node).and_then(|time| if time.is_zero() { Err(zero()) } else { Ok(time) })
+}
+
+fn server_time(node: &Node) -> Result<Duration, ValueError> {
+    Seconds::from_node(node).and_then(|time| {
+        if time < MIN_SERVER_TIMEOUT {
+            return Err(ValueError::invalid("1s is the least that job servers know".to_owned()));
+        }
+        Ok(time)
+    })
 }
 
 fn count(node: &Node) -> Result<u64, ValueError> {

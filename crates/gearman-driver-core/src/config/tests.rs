@@ -349,7 +349,7 @@ fn worker_options_and_job_attributes_merge_by_key() {
 #[test]
 fn every_attribute_of_a_job_can_be_set_in_files_and_by_the_program() {
     let toml = toml(
-        "job_runtime_attributes.A = { min-processes = 0, max_processes = 4, max_idle_time = 2.5, timeout = '30s', max_jobs = 1000, \
+        "job_runtime_attributes.A = { min-processes = 0, max_processes = 4, max_idle_time = 2.5, timeout = '30s', server_timeout = '1m', max_jobs = 1000, \
          max_age = '1h', max_memory = '100MB', jitter = 0.2, drain_timeout = 60 }",
     );
     let expected = RuntimeAttributes {
@@ -357,6 +357,7 @@ fn every_attribute_of_a_job_can_be_set_in_files_and_by_the_program() {
         max_processes: Some(4),
         max_idle_time: Some(Duration::from_millis(2500)),
         timeout: Some(Duration::from_secs(30)),
+        server_timeout: Some(Duration::from_secs(60)),
         max_jobs: Some(1000),
         max_age: Some(Duration::from_secs(3600)),
         max_memory: Some(100_000_000),
@@ -365,7 +366,8 @@ fn every_attribute_of_a_job_can_be_set_in_files_and_by_the_program() {
     };
     assert_eq!(Layer::merge([toml.clone()]).unwrap().job_runtime_attributes["A"], expected);
     let as_json = serde_json::json!({
-        "min_processes": 0, "max_processes": 4, "max_idle_time": 2.5, "timeout": "30s", "max_jobs": 1000, "max_age": "1h",
+        "min_processes": 0, "max_processes": 4, "max_idle_time": 2.5, "timeout": "30s", "server_timeout": "1m",
+        "max_jobs": 1000, "max_age": "1h",
         "max_memory": 100_000_000, "jitter": 0.2, "drain_timeout": 60
     });
     let mut builder = Layer::new();

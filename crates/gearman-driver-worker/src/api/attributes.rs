@@ -55,6 +55,14 @@ impl JobAttributes {
         self
     }
 
+    /// After how long the job server gives a job to another process as well, whatever has become of the first: for hosts
+    /// that vanish without a word. The first goes on, so a job that takes longer is done twice. One second at least,
+    /// and 10 s more than `timeout`; not where several asynchronous jobs run in a process at once.
+    pub fn server_timeout(mut self, time: Duration) -> Self {
+        self.limits.server_timeout = Some(time);
+        self
+    }
+
     /// How many jobs a process does before it is replaced; never more.
     pub fn max_jobs(mut self, jobs: u64) -> Self {
         self.limits.max_jobs = Some(jobs);

@@ -24,7 +24,7 @@ use super::board::Board;
 use super::logger;
 use super::outgoing::Outgoing;
 use super::poison::{AtWork, Suspects};
-use super::server::{Server, Standing, registration};
+use super::server::{Server, Standing, registration, renewal};
 use super::socket::write_within;
 use super::watchdog::Watchdog;
 use super::wear::Wear;
@@ -42,6 +42,8 @@ pub(super) struct JobLoop<'a> {
     servers: Vec<Server>,
     functions: &'a [String],
     registration: Vec<u8>,
+    /// What ends a job server's timer between two jobs, where they have one.
+    renewal: Option<Vec<u8>>,
     worker: &'a ProcessWorker,
     board: &'a Board,
     suspects: &'a Suspects,
@@ -86,7 +88,8 @@ impl<'a> JobLoop<'a> {
         Ok(Self {
             servers: servers.iter().map(server).collect(),
             functions,
-            registration: registration(client_id, functions),
+            registration: registration(client_id, functions, limits.server_timeout),
+            renewal: limits.server_timeout.map(|time| renewal(functions, Some(time))),
             worker,
             board,
             suspects,
@@ -178,6 +181,7 @@ impl<'a> JobLoop<'a> {
     fn work(&mut self, server: usize) {
         let mut answered = None;
         loop {
+            self.renew(server);
             request::grab_job_uniq(self.out.packets());
             if !self.send(server, answered.as_deref()) {
                 return;
@@ -191,6 +195,9 @@ impl<'a> JobLoop<'a> {
                 Granted::Nothing => return self.sleep(server, None),
                 Granted::Lost => return,
             };
+            if let Some(up) = self.servers[server].up() {
+                up.timed = true;
+            }
             answered = self.run_job(server, &assignment).then_some(assignment);
             if self.stopping() {
                 self.board.state(State::Draining);
@@ -205,11 +212,21 @@ impl<'a> JobLoop<'a> {
 
     /// Sends PRE_SLEEP, behind the answer to `answered`: the server wakes us at once if a job waits.
     fn sleep(&mut self, server: usize, answered: Option<&JobAssignment>) {
+        self.renew(server);
         request::pre_sleep(self.out.packets());
         if let Some(up) = self.servers[server].up() {
             up.standing = Standing::Asleep;
         }
         self.send(server, answered);
+    }
+
+    /// Puts into `out` what ends the server's timer for the last job, if it has one. The answer is there before it, or sent.
+    fn renew(&mut self, server: usize) {
+        if let (Some(renewal), Some(up)) = (&self.renewal, self.servers[server].up())
+            && std::mem::take(&mut up.timed)
+        {
+            self.out.packets().extend_from_slice(renewal);
+        }
     }
 
     /// Sends what is in `out`, the answer to `answered` among it; false when the connection is gone.
@@ -393,6 +410,10 @@ impl<'a> JobLoop<'a> {
     fn leave(&mut self) {
         let mut fence = Vec::new();
         request::reset_abilities(&mut fence);
+        if self.renewal.is_some() {
+            // It ends the timer for the last job: another server may hold up our end.
+            request::pre_sleep(&mut fence);
+        }
         // It holds no NUL in a place where one would matter.
         let _ = request::echo_req(&mut fence, FENCE);
         let deadline = Instant::now() + DRAIN_TIMEOUT;

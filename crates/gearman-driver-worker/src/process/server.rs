@@ -40,6 +40,8 @@ pub(super) struct Up {
     pub(super) standing: Standing,
     pub(super) link: Rc<ConnectionLink>,
     pub(super) pulse: Pulse,
+    /// The server has a timer for a job that it has granted, see [`renewal`].
+    pub(super) timed: bool,
     /// The question whether the server is still there could not be sent yet: it takes nothing.
     unasked: bool,
     since: Instant,
@@ -228,6 +230,7 @@ impl Server {
             standing: Standing::Asleep,
             link: Rc::new(link),
             pulse: Pulse::begin(self.health.times, Instant::now(), chance::unit()),
+            timed: false,
             unasked: false,
             since: Instant::now(),
         }));
@@ -396,15 +399,36 @@ fn is_answer(bytes: &[u8]) -> bool {
 
 /// What registers a worker with a job server, in one write, and sends it to sleep until a job waits. The answer to the
 /// question at its end says that the server has seen it.
-pub(super) fn registration(id: &str, functions: &[String]) -> Vec<u8> {
+pub(super) fn registration(id: &str, functions: &[String], server_timeout: Option<Duration>) -> Vec<u8> {
     let mut packets = Vec::new();
     // Neither holds a NUL: the id has no control characters, function names are checked when they are loaded.
     let _ = request::set_client_id(&mut packets, id.as_bytes());
-    for function in functions {
-        let _ = request::can_do(&mut packets, function.as_bytes());
-    }
+    can_do(&mut packets, functions, server_timeout);
     request::pre_sleep(&mut packets);
     packets.extend(question());
+    packets
+}
+
+fn can_do(packets: &mut Vec<u8>, functions: &[String], server_timeout: Option<Duration>) {
+    for function in functions {
+        // Without a NUL, as above.
+        let _ = match server_timeout {
+            None => request::can_do(packets, function),
+            Some(time) => request::can_do_timeout(packets, function, time),
+        };
+    }
+}
+
+/// What goes out between two jobs of a connection, where there is a `server_timeout`; never while one is held.
+///
+/// gearmand has a timer for the connection, which goes on when the job has been answered, and for that job also when another
+/// one has been granted: before 2.0.0 it brings a job back that no longer is, and the job server with it hangs. A PRE_SLEEP
+/// ends the timer, but only where no job waits for the worker: so it is sent without abilities.
+pub(super) fn renewal(functions: &[String], server_timeout: Option<Duration>) -> Vec<u8> {
+    let mut packets = Vec::new();
+    request::reset_abilities(&mut packets);
+    request::pre_sleep(&mut packets);
+    can_do(&mut packets, functions, server_timeout);
     packets
 }
 

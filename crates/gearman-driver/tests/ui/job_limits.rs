@@ -12,6 +12,9 @@ impl Image {
     #[job(timeout = "soon")]
     fn words(&self) {}
 
+    #[job(server_timeout = "900ms")]
+    fn no_server_time(&self) {}
+
     #[job(max_jobs = 0)]
     fn no_jobs(&self) {}
 
@@ -37,7 +40,7 @@ impl Image {
     fn no_value(&self) {}
 
     // These are fine.
-    #[job(timeout = "30s", max_jobs = 1, max_age = 1.5, max_memory = 1048576, jitter = 0, drain_timeout = 0)]
+    #[job(timeout = "30s", server_timeout = "1m", max_jobs = 1, max_age = 1.5, max_memory = 1048576, jitter = 0, drain_timeout = 0)]
     fn fine(&self) {}
 }
 

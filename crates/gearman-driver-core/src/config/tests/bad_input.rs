@@ -131,6 +131,7 @@ fn bad_toml() {
 fn attributes_of_a_job_that_cannot_be() {
     let wrong = [
         "timeout = 0",
+        "server_timeout = '999ms'",
         "max_jobs = 0",
         "max_jobs = 1.5",
         "max_age = -1",
@@ -148,6 +149,7 @@ fn attributes_of_a_job_that_cannot_be() {
     });
     insta::assert_snapshot!(told.join("\n"), @r#"
     `timeout`: 0 is no limit: leave it out where there is to be none
+    `server_timeout`: 1s is the least that job servers know
     `max_jobs`: 0 is no limit: leave it out where there is to be none
     `max_jobs` must be a number of jobs, not the number 1.5
     `max_age`: `-1` is negative: a duration is 0 or more

@@ -59,6 +59,11 @@ pub(crate) fn build_worker(
         })?;
         let concurrency = group.once(path, "concurrency", |method| method.concurrency)?;
         let concurrency = is_async.then_some(concurrency.unwrap_or(1).max(1));
+        one_timer(&limits, concurrency).map_err(|reason| LoadError::Bounds {
+            worker: path.to_owned(),
+            job: group.described(),
+            reason,
+        })?;
         let functions = group
             .methods
             .iter()
@@ -111,10 +116,24 @@ pub(super) fn build_added(
     let defaults = ask(&worker, "default_attributes", || added.worker.default_attributes())?;
     let overrides = ask(&worker, "override_attributes", || added.worker.override_attributes())?;
     let limits = said.limits.over(overrides.limits).over(defaults.limits);
-    limits.check().map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
+    limits
+        .check()
+        .and_then(|()| one_timer(&limits, added.concurrency))
+        .map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
     let AddedJob { name, concurrency, worker: built, .. } = added;
     let job = LoadedJob { name, min_processes, max_processes, limits, concurrency, functions, worker };
     Ok((built, BuiltJob { job, bodies }))
+}
+
+/// All jobs of a process come over one connection from each job server, which has one timer for it.
+fn one_timer(limits: &JobLimits, concurrency: Option<u32>) -> Result<(), String> {
+    match (limits.server_timeout, concurrency) {
+        (Some(_), Some(concurrency @ 2..)) => Err(format!(
+            "server_timeout can't be kept with a concurrency of {concurrency}: a job server has one timer for all jobs of a \
+             process; leave one of them out (timeout does for each)"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn ask<T>(path: &str, hook: &'static str, answer: impl FnOnce() -> T) -> Result<T, LoadError> {
@@ -158,6 +177,7 @@ impl Group {
         Ok(JobLimits {
             max_idle_time: self.once(path, "max_idle_time", |method| method.limits.max_idle_time)?,
             timeout: self.once(path, "timeout", |method| method.limits.timeout)?,
+            server_timeout: self.once(path, "server_timeout", |method| method.limits.server_timeout)?,
             max_jobs: self.once(path, "max_jobs", |method| method.limits.max_jobs)?,
             max_age: self.once(path, "max_age", |method| method.limits.max_age)?,
             max_memory: self.once(path, "max_memory", |method| method.limits.max_memory)?,

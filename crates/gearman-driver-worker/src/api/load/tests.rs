@@ -258,6 +258,33 @@ fn limits_that_cannot_be_kept_and_those_that_are_set_twice_are_told() {
 }
 
 #[test]
+fn a_server_timeout_that_cannot_be_kept_is_refused() {
+    let limits = JobLimits { server_timeout: Some(Duration::from_secs(2)), ..JobLimits::NONE };
+    let late = JobMethod { limits: JobLimits { timeout: Some(Duration::from_secs(1)), ..limits }, ..method("wrap") };
+    let types = [worker("app::Text", text, &[late])];
+    assert_snapshot!(Request::of(&["app"]).error(&types), @"worker app::Text, method wrap: server_timeout (2 s) is less than timeout (1 s) and the 10 s after it until the process is gone: the job server would give the job to a second worker while the first still has it; give it 11 s at least");
+    let spec = |concurrency| AsyncJobSpec {
+        name: "job".to_owned(),
+        min_processes: 0,
+        max_processes: 2,
+        concurrency,
+        worker: Box::new(Plain {
+            defaults: JobAttributes::new().server_timeout(Duration::from_secs(2)),
+            ..Plain::default()
+        }),
+        methods: vec![AsyncMethod {
+            name: "a".to_owned(),
+            body: Box::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
+            decode: None,
+            encode: None,
+        }],
+    };
+    let request = |concurrency| Request { added: vec![spec(concurrency).into()], ..Request::default() };
+    assert_eq!(request(1).load(&[]).unwrap().jobs()[0].limits, limits);
+    assert_snapshot!(request(8).error(&[]), @"added job job: server_timeout can't be kept with a concurrency of 8: a job server has one timer for all jobs of a process; leave one of them out (timeout does for each)");
+}
+
+#[test]
 fn an_added_job_has_the_limits_of_its_workers_hooks() {
     let mut added = spec("added", &["f"]);
     let attributes = JobAttributes::new().max_jobs(7).drain_timeout(Duration::from_secs(60));

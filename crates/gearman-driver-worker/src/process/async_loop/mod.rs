@@ -31,7 +31,7 @@ use self::server::ServerTask;
 use super::board::Board;
 use super::logger;
 use super::poison::{AtWork, Suspects};
-use super::server::registration;
+use super::server::{registration, renewal};
 use super::wear::Wear;
 use crate::api::{Answer, Job, ProcessWorker};
 
@@ -49,6 +49,8 @@ pub(super) struct Shared {
     suspects: Suspects,
     functions: Rc<[String]>,
     registration: Vec<u8>,
+    /// What ends a job server's timer between two jobs, where they have one.
+    renewal: Option<Vec<u8>>,
     servers: Rc<str>,
     held: Rc<Held>,
     permits: Arc<Semaphore>,
@@ -133,7 +135,8 @@ impl Shared {
         runtime: &AsyncLoop,
     ) -> Self {
         Self {
-            registration: registration(client_id, &functions),
+            registration: registration(client_id, &functions, worker.job().limits.server_timeout),
+            renewal: worker.job().limits.server_timeout.map(|time| renewal(&functions, Some(time))),
             held: Rc::new(Held::new(Arc::clone(&board))),
             left: jobs_left(&worker.job().limits),
             wear: Wear::new(&worker.job().limits),

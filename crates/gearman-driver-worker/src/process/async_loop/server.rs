@@ -73,6 +73,8 @@ struct Talk {
     pulse: Pulse,
     /// Whether the scoreboard counts the server among those that the process is registered with.
     counted: bool,
+    /// The server has a timer for a job that it has granted, see [`crate::process::server::renewal`].
+    timed: bool,
     /// The fence was put up: its ECHO_RES is waited for.
     fenced: bool,
 }
@@ -169,6 +171,7 @@ impl ServerTask {
             queued: None,
             pulse: Pulse::begin(self.health.times, Instant::now(), chance::unit()),
             counted: false,
+            timed: false,
             fenced: false,
         };
         let ended = self.talk(&mut talk, line, stop).await;
@@ -218,10 +221,17 @@ impl ServerTask {
                     if let Some(permit) = permit {
                         talk.asked = Some(permit);
                         talk.pulse.asked(Instant::now());
+                        self.renew(talk, line);
                         line.push(request::grab_job_uniq);
                     }
                 }
-                () = line.changed.notified() => {}
+                () = line.changed.notified() => {
+                    // There is no permit to ask for the next job with, which ends the timer as well.
+                    if talk.timed && self.process.renewal.is_some() && talk.asked.is_none() && line.held() == 0 && !talk.fenced {
+                        self.renew(talk, line);
+                        line.push(request::pre_sleep);
+                    }
+                }
                 () = stopped(stop), if !draining => {}
                 readable = line.stream.readable() => {
                     let read = readable.and_then(|()| line.stream.try_read(talk.decoder.space()));
@@ -267,6 +277,7 @@ impl ServerTask {
             kind if JobAssignment::is_assignment(kind) && talk.asked.is_some() => {
                 let assignment = JobAssignment::from_packet(packet).map_err(|error| error.to_string())?;
                 self.health.seen_well();
+                talk.timed = true;
                 if let Some(permit) = talk.asked.take() {
                     self.process.start(assignment, line, permit);
                 }
@@ -297,9 +308,21 @@ impl ServerTask {
             talk.fenced = true;
             line.push(|out| {
                 request::reset_abilities(out);
+                if self.process.renewal.is_some() {
+                    request::pre_sleep(out);
+                }
                 // It holds no NUL in a place where one would matter.
                 let _ = request::echo_req(out, FENCE);
             });
+        }
+    }
+
+    /// Ends the server's timer for the last job, if it has one; nothing is held here.
+    fn renew(&self, talk: &mut Talk, line: &Line) {
+        if let Some(renewal) = &self.process.renewal
+            && std::mem::take(&mut talk.timed)
+        {
+            line.push(|out| out.extend_from_slice(renewal));
         }
     }
 

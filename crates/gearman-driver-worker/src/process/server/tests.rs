@@ -39,7 +39,7 @@ impl Worker {
 
     /// Goes on as the loop does until something holds.
     fn until<T>(&mut self, what: &str, mut found: impl FnMut(&Server) -> Option<T>) -> T {
-        let registration = registration("gd1/test", &["f".to_owned()]);
+        let registration = registration("gd1/test", &["f".to_owned()], None);
         let server = std::cell::RefCell::new(&mut self.server);
         eventually_or(
             what,
@@ -106,6 +106,16 @@ fn registered(worker: &mut Worker) -> Visit {
     visit.answer(QUESTION);
     worker.until("it counts", |server| server.counts().then_some(()));
     visit
+}
+
+#[test]
+fn a_server_timeout_is_told_with_each_function() {
+    let mut decoder = Decoder::new(MAX_PACKET_BYTES);
+    decoder.push(&registration("gd1/test", &["f".to_owned(), "g".to_owned()], Some(Duration::from_millis(1500))));
+    let packets: Vec<_> = std::iter::from_fn(|| decoder.next_packet().unwrap()).collect();
+    let timed: Vec<_> = packets.iter().filter(|packet| packet.kind == PacketType::CanDoTimeout).collect();
+    assert_eq!(timed.iter().map(|packet| &*packet.body).collect::<Vec<_>>(), [b"f\x001500", b"g\x001500"]);
+    assert!(packets.iter().all(|packet| packet.kind != PacketType::CanDo));
 }
 
 #[test]
