@@ -250,7 +250,7 @@ impl Server {
     /// Asks whether the server is still there, and does not wait for it to take the question.
     fn ask(&mut self) {
         let State::Up(up) = &mut self.state else { return };
-        let question = question();
+        let question = sleeping_question();
         match SockRef::from(&*up.stream).send_with_flags(&question, MSG_DONTWAIT | MSG_NOSIGNAL) {
             Ok(sent) if sent == question.len() => {}
             Ok(_) => self.lost("it takes nothing"),
@@ -382,11 +382,20 @@ impl Up {
 }
 
 /// ECHO_REQ, whether the server is still there.
-pub(super) fn question() -> Vec<u8> {
+fn question() -> Vec<u8> {
     let mut packet = Vec::new();
     // It holds no NUL in a place where one would matter.
     let _ = request::echo_req(&mut packet, QUESTION);
     packet
+}
+
+/// The same, of a connection that sleeps already. PRE_SLEEP again, which a job that waits is an answer to: a job server that
+/// forgot to wake us (gearmand may, when it brings back a job over its `server_timeout`) does so now.
+pub(super) fn sleeping_question() -> Vec<u8> {
+    let mut packets = Vec::new();
+    request::pre_sleep(&mut packets);
+    packets.extend(question());
+    packets
 }
 
 /// Whether that is the answer to it, and no more.

@@ -23,7 +23,7 @@ use crate::process::chance;
 use crate::process::health::Health;
 use crate::process::job_loop::{ANSWER_TIMEOUT, DRAIN_TIMEOUT, FENCE};
 use crate::process::pulse::{Pulse, Step};
-use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, question};
+use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, sleeping_question};
 use crate::process::socket::WRITE_TIMEOUT;
 
 /// One job server.
@@ -251,7 +251,7 @@ impl ServerTask {
                     Some((_, Due::End(ended))) => return ended,
                     _ => match talk.pulse.step(Instant::now(), talk.is_idle(line)) {
                         None => {}
-                        Some(Step::Ask) => line.push(|out| out.extend(question())),
+                        Some(Step::Ask) => line.push(|out| out.extend(sleeping_question())),
                         Some(Step::LeaveAside) => self.health.silent(),
                         Some(Step::GiveUp) => return Ended::GivenUp,
                     },

@@ -68,6 +68,13 @@ impl Worker {
         Visit { stream, decoder: Decoder::new(MAX_PACKET_BYTES) }
     }
 
+    /// Waits for the question of a connection that sleeps.
+    fn is_asked(&mut self, visit: &mut Visit) {
+        assert_eq!(self.sends(visit).kind, PacketType::PreSleep);
+        let question = self.sends(visit);
+        assert_eq!((question.kind, &*question.body), (PacketType::EchoReq, QUESTION));
+    }
+
     /// Waits for the next packet of that visit.
     fn sends(&mut self, visit: &mut Visit) -> Packet {
         self.until("a packet", |_| visit.packet())
@@ -122,27 +129,27 @@ fn a_server_timeout_is_told_with_each_function() {
 fn one_that_does_not_answer_is_left_aside_and_counts_again_on_the_same_connection() {
     let mut worker = Worker::new(TIMES);
     let mut visit = registered(&mut worker);
-    assert_eq!(worker.sends(&mut visit).body, QUESTION);
+    worker.is_asked(&mut visit);
     assert!(worker.server.counts(), "not yet");
     worker.until("it is left aside", |server| (!server.counts()).then_some(()));
     assert!(worker.server.is_up() && !worker.server.woken());
     assert_eq!(visit.packet(), None, "nothing is asked of it");
     visit.answer(QUESTION);
     worker.until("it counts again", |server| server.counts().then_some(()));
-    assert_eq!(worker.sends(&mut visit).body, QUESTION, "and is asked again after a while");
+    worker.is_asked(&mut visit);
 }
 
 #[test]
 fn one_that_does_not_answer_for_long_gets_a_new_connection_and_the_old_one_is_not_reset() {
     let mut worker = Worker::new(Times { aside: Duration::from_millis(100), ..TIMES });
     let mut old = registered(&mut worker);
-    assert_eq!(worker.sends(&mut old).body, QUESTION);
+    worker.is_asked(&mut old);
     let mut new = registered(&mut worker);
     // The frozen server thaws, says something first, and reads on: nothing that was sent to it is lost.
     old.answer(QUESTION);
     worker.until("the end of the old connection", |_| old.is_closed().then_some(()));
     old.answer(QUESTION);
-    assert_eq!(worker.sends(&mut new).body, QUESTION);
+    worker.is_asked(&mut new);
     assert!(old.is_closed(), "and not reset");
 }
 
@@ -172,5 +179,5 @@ fn while_it_takes_nothing_the_question_waits_and_nobody_with_it() {
     while filled > 0 {
         filled -= worker.until("what was sent", |_| visit.stream.read(&mut buffer[..filled.min(1 << 20)]).ok());
     }
-    assert_eq!(worker.sends(&mut visit).body, QUESTION);
+    worker.is_asked(&mut visit);
 }
