@@ -53,15 +53,19 @@ pub fn drop_capabilities() -> io::Result<()> {
     Ok(())
 }
 
-/// Looks whether this process is `uid` and `gid` alone and can't become another user again: it tries.
+/// Looks whether this process is `gid` alone, and `uid` alone, where that is said, and can't become root again: it tries.
 ///
 /// # Errors
 /// What is left of another identity.
-pub fn verify(uid: Uid, gid: Gid) -> Result<(), String> {
+pub fn verify(uid: Option<Uid>, gid: Gid) -> Result<(), String> {
     let failed = |errno: Errno| format!("this process's identity can't be read: {errno}");
     let (user, group) = (getresuid().map_err(failed)?, getresgid().map_err(failed)?);
-    if [user.real, user.effective, user.saved] != [uid; 3] || [group.real, group.effective, group.saved] != [gid; 3] {
-        return Err(format!("this process should be uid {uid} and gid {gid}, and is {user:?} and {group:?}"));
+    if [group.real, group.effective, group.saved] != [gid; 3] {
+        return Err(format!("this process should be of the group {gid}, and is of {group:?}"));
+    }
+    let Some(uid) = uid else { return Ok(()) };
+    if [user.real, user.effective, user.saved] != [uid; 3] {
+        return Err(format!("this process should be of the user {uid}, and is of {user:?}"));
     }
     let root = Uid::from_raw(0);
     if uid != root && setresuid(root, root, root).is_ok() {
@@ -128,8 +132,10 @@ mod tests {
 
     #[test]
     fn an_identity_that_is_another_is_told() {
-        assert_eq!(verify(geteuid(), getegid()), Ok(()));
-        let error = verify(Uid::from_raw(4711), getegid()).unwrap_err();
-        assert!(error.starts_with("this process should be uid 4711"), "{error}");
+        assert_eq!(verify(Some(geteuid()), getegid()), Ok(()));
+        let error = verify(Some(Uid::from_raw(4711)), getegid()).unwrap_err();
+        assert!(error.starts_with("this process should be of the user 4711"), "{error}");
+        let error = verify(None, Gid::from_raw(4711)).unwrap_err();
+        assert!(error.starts_with("this process should be of the group 4711"), "{error}");
     }
 }

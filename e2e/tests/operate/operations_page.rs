@@ -73,6 +73,11 @@ const FIGURES: &[(&str, &str, &str)] = &[
     ("supervisor", "REST_BYTES: usize = 1 << 20", "| read from a process that has ended | 1 MiB |"),
     ("wire", "MAX_LINE_BYTES: usize = 16 << 20", "| a message of a host | 16 MiB |"),
     ("core", "MAX_FILE_SIZE: usize = 1 << 20", "| a config file | 1 MiB |"),
+    (
+        "worker",
+        "PATIENCE: Duration = Duration::from_secs(10)",
+        "| a look-up of a job's `user` and `group`, when the code is loaded | 10 s |",
+    ),
     ("supervisor", "TIMEOUT: Duration = Duration::from_secs(60)", "| `unknown_job_command` | 60 s;"),
     ("supervisor", "MAX_RUNNING: usize = 16", "| 60 s; 16 at once,"),
     ("", "PATIENCE: Duration = Duration::from_secs(10)", "| `gearman-driver status` waits | 10 s |"),
