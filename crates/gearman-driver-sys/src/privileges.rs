@@ -1,31 +1,25 @@
 //! Fewer rights for this process, for good: identity, capabilities, priority.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, getegid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
 use rustix::process::setpriority_process;
 use rustix::thread::{CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities};
 
-/// Makes `groups` the supplementary groups of this process. Where they are that already, nothing is asked of the kernel.
+/// Makes `gid` the real, effective and saved group of this process, and `groups` its supplementary groups. Where they are
+/// that already, nothing is asked of the kernel, which lets few change them.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn set_groups(groups: &[Gid]) -> nix::Result<()> {
-    let sorted = |mut groups: Vec<Gid>| {
-        groups.sort_unstable_by_key(|gid| gid.as_raw());
-        groups.dedup();
-        groups
-    };
-    if sorted(getgroups()?) == sorted(groups.to_vec()) { Ok(()) } else { setgroups(groups) }
-}
-
-/// Makes `gid` the real, effective and saved group of this process.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn set_group(gid: Gid) -> nix::Result<()> {
+pub fn set_groups(gid: Gid, groups: &[Gid]) -> nix::Result<()> {
+    // Whether its own group is among the others makes no difference to a process.
+    let all = |groups: &[Gid]| groups.iter().chain([&gid]).map(|gid| gid.as_raw()).collect::<BTreeSet<_>>();
+    if getegid() != gid || all(&getgroups()?) != all(groups) {
+        setgroups(groups)?;
+    }
     setresgid(gid, gid, gid)
 }
 
@@ -92,7 +86,7 @@ pub fn set_nice(nice: i32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use nix::unistd::{getegid, geteuid};
+    use nix::unistd::geteuid;
 
     use super::*;
 
@@ -127,7 +121,7 @@ mod tests {
 
     #[test]
     fn groups_that_are_there_already_can_be_set_by_everybody() {
-        set_groups(&getgroups().unwrap()).unwrap();
+        set_groups(getegid(), &getgroups().unwrap()).unwrap();
     }
 
     #[test]

@@ -183,8 +183,8 @@ mod workers {
     #[derive(Default)]
     pub(crate) struct Rights;
 
-    /// What /proc and the environment say of a process, each line with its kind. The second shell writes where it can be
-    /// read only if what it prints to can be opened.
+    /// What /proc and the environment say of a process, each line with its kind. What the last command writes
+    /// arrives only if it can open what the process prints to.
     const LOOK: &str = "sed 's/^/STATUS /' /proc/$$/status; sed 's/^/LIMIT /' /proc/$$/limits; \
                         sed 's/.*) /STAT /' /proc/$$/stat; env | sed 's/^/ENV /'; \
                         echo opened by a shell >/dev/stderr";
@@ -238,6 +238,18 @@ mod workers {
                 println!("still waiting");
             }
             nix::unistd::geteuid().to_string()
+        }
+    }
+
+    /// The same, in a process with a runtime.
+    #[derive(Default)]
+    pub(crate) struct RightsAsync;
+
+    #[worker]
+    impl RightsAsync {
+        #[job(concurrency = 8)]
+        async fn fewer(&self) -> Result<String, Error> {
+            look()
         }
     }
 

@@ -84,8 +84,7 @@ fn set_limit(name: &str, limit: Rlimit) -> Result<(), String> {
 fn become_it(safety: &JobSafety, identity: &Identity) -> Result<(), String> {
     let (uid, gid) = (identity.uid.map(Uid::from_raw), Gid::from_raw(identity.gid));
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    privileges::set_groups(&groups)
-        .and_then(|()| privileges::set_group(gid))
+    privileges::set_groups(gid, &groups)
         .and_then(|()| uid.map_or(Ok(()), privileges::set_user))
         .map_err(|errno| refused(safety, identity, errno))?;
     // The kernel drops them where root becomes somebody else, and nowhere else.
@@ -109,11 +108,12 @@ fn refused(safety: &JobSafety, identity: &Identity, errno: Errno) -> String {
              user's groups, or give it CAP_SETGID"
         ),
         (Errno::EPERM, Some(_)) => format!(
-            "{what}: this driver runs as uid {own} and may not become another user: start it as root, or give it CAP_SETUID \
-             and CAP_SETGID"
+            "{what}: this driver runs as uid {own} and may not become another user: start it as root (and without --user), or \
+             give it CAP_SETUID and CAP_SETGID"
         ),
         (Errno::EPERM, None) => format!(
-            "{what}: this driver runs as uid {own} and may not change its group: start it as root, or give it CAP_SETGID"
+            "{what}: this driver runs as uid {own} and may not change its group: start it as root (and without --user), or \
+             give it CAP_SETGID"
         ),
         (Errno::EINVAL, _) => {
             format!("{what}: this container has no such number (it is not mapped in its user namespace)")
