@@ -112,7 +112,7 @@ fn pid(pid: u32) -> Pid {
 #[test]
 fn a_job_and_what_it_starts_have_the_rights_that_are_left_to_it() {
     let (gearmand, notes) = (Gearmand::start(), Notes::new());
-    let attributes = "user = 'nobody'\nnice = 7\nno_new_privs = true\nenv_keep = ['LIMITS_NOTES', 'PATH', 'HOME', 'NO_SUCH']\n\
+    let attributes = "user = 'daemon'\nnice = 7\nno_new_privs = true\nenv_keep = ['LIMITS_NOTES', 'PATH', 'HOME', 'NO_SUCH']\n\
                       env = { GREETING = 'hello', SHELL = '/bin/other', N = 1 }\n\
                       rlimits = { nofile = [60, 70], fsize = '1MB', cpu = 1000 }";
     let config = table("Rights::fewer", attributes) + &table("RightsAsync::fewer", attributes);
@@ -120,12 +120,12 @@ fn a_job_and_what_it_starts_have_the_rights_that_are_left_to_it() {
         return;
     }
     let farm = rights(&gearmand, &notes, &config).env("SECRET", "of the driver").start();
-    let nobody = user("nobody");
+    let daemon = user("daemon");
     let (seen, asynchronous) = (Seen::by(&gearmand, "Rights::fewer"), Seen::by(&gearmand, "RightsAsync::fewer"));
     for (seen, who) in [(&seen, "own"), (&seen, "shell"), (&asynchronous, "own"), (&asynchronous, "shell")] {
-        assert_eq!(seen.status(who, "Uid"), four(nobody.uid), "{}", seen.0);
-        assert_eq!(seen.status(who, "Gid"), four(nobody.gid), "{}", seen.0);
-        assert_eq!(seen.status(who, "Groups"), nobody.gid.to_string(), "{}", seen.0);
+        assert_eq!(seen.status(who, "Uid"), four(daemon.uid), "{}", seen.0);
+        assert_eq!(seen.status(who, "Gid"), four(daemon.gid), "{}", seen.0);
+        assert_eq!(seen.status(who, "Groups"), daemon.gid.to_string(), "{}", seen.0);
         for capabilities in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
             assert_eq!(seen.status(who, capabilities), "0000000000000000", "{}", seen.0);
         }
@@ -136,8 +136,8 @@ fn a_job_and_what_it_starts_have_the_rights_that_are_left_to_it() {
         assert_eq!(seen.nice(who), "7");
         let notes = format!("LIMITS_NOTES={}", notes.0.path().display());
         let path = format!("PATH={}", std::env::var("PATH").unwrap());
-        let home = format!("HOME={}", nobody.dir.display());
-        let left = ["GREETING=hello", &home, &notes, "LOGNAME=nobody", "N=1", &path, "SHELL=/bin/other", "USER=nobody"];
+        let home = format!("HOME={}", daemon.dir.display());
+        let left = ["GREETING=hello", &home, &notes, "LOGNAME=daemon", "N=1", &path, "SHELL=/bin/other", "USER=daemon"];
         assert_eq!(seen.environment(who), said(&left));
     }
     let line = farm.wait_log("opened by a shell");
