@@ -60,7 +60,7 @@ impl Supervisor {
         };
         match &self.setup.save {
             _ if changes.is_empty() => Ok(()),
-            Some(save) => save(&changes),
+            Some(save) => save(&changes, config),
             None => Err("this program's configuration is in no file".to_owned()),
         }
     }

@@ -3,6 +3,7 @@
 //! - [`role`]: how an executable that is started again learns that it is a host.
 //! - [`host`]: the host protocol, newline-delimited JSON (written down in `docs/host-protocol.md`).
 //! - [`job_limits`]: what may be said of a job besides its bounds, in both directions of that protocol.
+//! - [`program`]: what a program's code says of the configuration, for a reload.
 //! - [`scoreboard`]: the layout of the shared memory in which worker processes say what they do.
 //! - [`record`]: how a log record of a worker travels on its standard error.
 //! - [`client_id`]: the name under which a worker process is known to a job server.
@@ -13,6 +14,7 @@ pub mod client_id;
 pub mod host;
 pub mod job_limits;
 pub mod poison;
+pub mod program;
 pub mod record;
 pub mod role;
 pub mod scoreboard;

@@ -34,9 +34,9 @@ fn read_back<M: DeserializeOwned + Serialize>(lines: &[String]) -> Vec<String> {
 fn every_message_has_an_example_that_reads_back() {
     let page = page();
     let to_host = examples(&page, "### To the host", "### From the host");
-    assert_eq!(read_back::<ToHost>(&to_host), ["load", "spawn", "stop", "kill", "exit"]);
+    assert_eq!(read_back::<ToHost>(&to_host), ["describe", "load", "spawn", "stop", "kill", "exit"]);
     let from_host = examples(&page, "### From the host", "### Obligations");
-    let types = ["loaded", "failed", "spawned", "spawn_failed", "exited", "exited"];
+    let types = ["described", "loaded", "failed", "spawned", "spawn_failed", "exited", "exited"];
     assert_eq!(read_back::<FromHost>(&from_host), types);
     assert!(page.contains(&format!("Version of this page: **{PROTOCOL_VERSION}**")));
 }

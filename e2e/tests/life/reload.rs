@@ -167,6 +167,42 @@ fn configuration_is_applied_by_difference_and_live_changes_stay() {
 }
 
 #[test]
+fn what_the_new_program_sets_counts_and_what_it_sets_wrong_is_refused() {
+    let gearmand = Gearmand::start();
+    let program = |greeting: &str, max: u32, level: &str| {
+        serde_json::json!({
+            "loglevel": level,
+            "worker_options": { "GLOBAL": { "greeting": greeting } },
+            "job_runtime_attributes": { VERSION: { "min_processes": 1, "max_processes": max } },
+        })
+        .to_string()
+    };
+    let farm = builder(&gearmand, "one").file("program.json", program("hello", 4, "INFO")).start();
+    let greeting = || client(&gearmand.address()).run("reload_farm::workers::Code::greeting", "").unwrap();
+    assert_eq!((greeting(), farm.console().row(VERSION).max), (b"hello".to_vec(), 4));
+
+    fs::write(farm.dir().join("program.json"), program("good evening", 6, "DEBUG")).unwrap();
+    assert_eq!(farm.console().ask("reload"), ["OK"]);
+    farm.wait("the new program's option", || (greeting() == b"good evening").then_some(()));
+    assert_eq!(farm.console().row(VERSION).max, 6);
+    let _ = farm.wait_log("DEBUG");
+
+    let refused = |program: &str| {
+        fs::write(farm.dir().join("program.json"), program).unwrap();
+        farm.console().ask("reload").join("\n")
+    };
+    assert_eq!(
+        refused(&program("no", 6, "LOUD")),
+        "ERR reload_failed: `loglevel`: `LOUD` is no log level: TRACE, DEBUG, INFO, WARN, ERROR, FATAL or OFF is, set by the program"
+    );
+    assert_eq!(
+        refused(r#"{"worker_options":{"GLOBAL":5}}"#),
+        "ERR reload_failed: worker_options: GLOBAL is 5; a map is expected"
+    );
+    assert_eq!((greeting(), farm.console().row(VERSION).max), (b"good evening".to_vec(), 6));
+}
+
+#[test]
 fn live_changes_are_saved_into_the_config_file() {
     let gearmand = Gearmand::start();
     let farm = builder(&gearmand, "one")

@@ -61,6 +61,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// How the number of processes follows the queue.
     pub scaling: &'static dyn Policy,
+    /// The config files that it was read from; the later win.
+    pub configfiles: Vec<PathBuf>,
     /// Options for the constructors of workers: by type path, or `GLOBAL` for all, then by key.
     pub worker_options: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Bounds and limits that override what the code says, by type path `::` method or process group (or the
@@ -118,6 +120,7 @@ impl Layer {
             poison_limit: known(self.poison_limit).value,
             state_dir: optional(self.state_dir),
             scaling: known(self.scaling).value,
+            configfiles: listed(self.configfile),
             worker_options,
             job_runtime_attributes,
             origins,
