@@ -1,6 +1,6 @@
 //! The configuration that is in force: another generation's comes in by difference, and what was changed live is saved.
 
-use gearman_driver_core::config::{Config, LiveChanges};
+use gearman_driver_core::config::LiveChanges;
 use gearman_driver_core::manager::Event;
 use gearman_driver_core::snapshot::ServerHealth;
 use gearman_protocol::ServerList;
@@ -17,7 +17,7 @@ impl Supervisor {
         let Some((old, old_servers)) = before else { return };
         let (new, servers) = (now.config.clone(), now.servers.clone());
         self.namespaces = crate::event_loop::sorted(new.namespaces.clone());
-        for option in fixed(&old, &new) {
+        for option in new.differs_until_start(&old) {
             self.log.warn(&format!(
                 "Reload: `{option}` has changed, {}: it takes effect when the driver is started anew",
                 new.origin(option)
@@ -74,24 +74,4 @@ pub(crate) fn health(servers: &ServerList) -> Vec<ServerHealth> {
         error: None,
     };
     servers.iter().map(unseen).collect()
-}
-
-/// The options that differ and can't take effect while the driver runs.
-fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
-    let changed = [
-        ("console_port", old.console_port != new.console_port),
-        ("console_host", old.console_host != new.console_host),
-        ("logfile", old.logfile != new.logfile),
-        ("loglayout", old.loglayout != new.loglayout),
-        ("log_format", old.log_format != new.log_format),
-        ("daemonize", old.daemonize != new.daemonize),
-        ("pidfile", old.pidfile != new.pidfile),
-        ("user", old.user != new.user),
-        ("group", old.group != new.group),
-        ("name", old.name != new.name),
-        ("state_dir", old.state_dir != new.state_dir),
-        ("embedded_server", old.embedded_server != new.embedded_server),
-        ("scaling", old.scaling.name() != new.scaling.name()),
-    ];
-    changed.into_iter().filter(|(_, changed)| *changed).map(|(option, _)| option).collect()
 }
