@@ -330,7 +330,7 @@ impl Supervisor {
                 let _ = reply.send(());
             }
             Request::SetLogLevel { level, reply } => {
-                self.log.set_level(level);
+                self.set_loglevel(level);
                 let _ = reply.send(());
             }
             Request::Save { reply } => {

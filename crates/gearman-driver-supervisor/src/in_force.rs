@@ -1,6 +1,7 @@
 //! The configuration that is in force: another generation's comes in by difference, and what was changed live is saved.
 
 use gearman_driver_core::config::LiveChanges;
+use gearman_driver_core::level::Level;
 use gearman_driver_core::manager::Event;
 use gearman_driver_core::snapshot::ServerHealth;
 use gearman_protocol::ServerList;
@@ -24,7 +25,7 @@ impl Supervisor {
             ));
         }
         if old.loglevel != new.loglevel {
-            self.log.set_level(new.loglevel);
+            self.set_loglevel(new.loglevel);
         }
         let watch_others = old_servers != servers;
         if watch_others {
@@ -45,6 +46,14 @@ impl Supervisor {
         }
         let needed: Vec<u32> = self.hosts.values().map(|host| host.generation).collect();
         self.generations.keep(|generation| needed.contains(&generation));
+    }
+
+    /// What is less important is logged no more, by the driver and, from its next job on, by each process.
+    pub(crate) fn set_loglevel(&self, level: Level) {
+        self.log.set_level(level);
+        if let Err(error) = self.scoreboard.tell_loglevel(level) {
+            self.log.error(&format!("the processes can't be told of the log level: {error}"));
+        }
     }
 
     /// Writes what was changed live into the configuration.

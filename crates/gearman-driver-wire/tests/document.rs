@@ -84,7 +84,11 @@ fn the_list_of_poison_jobs_has_the_offsets_of_this_crate() {
     assert_eq!(poison::REGION, 134_217_728);
     assert!(section.contains("from byte 134,217,728 on"));
     let (head, entries) = section.split_once("| offset in the entry |").unwrap();
-    for (offset, what) in [(poison::VERSION, "version"), (poison::IN_USE, "how many entries")] {
+    for (offset, what) in [
+        (poison::VERSION, "version"),
+        (poison::IN_USE, "how many entries"),
+        (poison::LOGLEVEL, "the driver's `loglevel`"),
+    ] {
         assert!(head.contains(&format!("| {offset} | {what}")), "{what}");
     }
     assert!(head.contains(&format!("| {} + {} × N | entry N, up to 1,000", poison::HEAD_BYTES, poison::ENTRY_BYTES)));
