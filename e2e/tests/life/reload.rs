@@ -18,6 +18,7 @@ use crate::support::client;
 on_both_job_servers! {
     new_code_replaces_the_old_and_no_job_fails_meanwhile,
     a_job_is_restarted_step_by_step,
+    a_paused_job_finishes_what_it_has_and_takes_no_more_until_it_is_resumed,
 }
 
 const VERSION: &str = "reload_farm::workers::Code::version";
@@ -239,6 +240,31 @@ fn a_job_is_restarted_step_by_step(kind: ServerKind) {
     });
     assert_eq!(farm.console().pids(SLEEP), others);
     assert_eq!(versions(&server), BTreeSet::from(["one".to_owned()]));
+}
+
+fn a_paused_job_finishes_what_it_has_and_takes_no_more_until_it_is_resumed(kind: ServerKind) {
+    let server = kind.start();
+    let farm = builder(&server, "one").start();
+    let mut console = farm.console();
+    let address = server.address();
+    let in_hand = thread::spawn(move || client(&address).run(SLEEP, "300").unwrap());
+    farm.wait("a busy process", || {
+        console.ask(&format!("ps {SLEEP}")).iter().any(|row| row.contains(" busy ")).then_some(())
+    });
+    assert_eq!(console.ask(&format!("pause {SLEEP}")), ["OK"]);
+    assert_eq!(in_hand.join().unwrap(), b"one");
+    farm.wait("all processes have ended", || console.pids(SLEEP).is_empty().then_some(()));
+    let address = server.address();
+    let waits = thread::spawn(move || client(&address).run(SLEEP, "1").unwrap());
+    assert!(console.ask("status").iter().any(|row| row.contains(SLEEP) && row.contains("ERROR: paused: ")));
+    // New code changes nothing about it; other jobs don't feel it.
+    deploy(&farm, "two");
+    assert_eq!(console.ask("reload"), ["OK"]);
+    wait_version(&farm, &server, "two");
+    assert!(console.pids(SLEEP).is_empty() && !waits.is_finished());
+    assert_eq!(console.ask(&format!("resume {SLEEP}")), ["OK"]);
+    assert_eq!(waits.join().unwrap(), b"two");
+    assert_eq!(console.row(SLEEP).processes, 2);
 }
 
 #[test]
