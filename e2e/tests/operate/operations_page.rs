@@ -121,3 +121,18 @@ fn the_shutdown_timeout_on_the_page_is_the_default_and_the_unit_waits_for_longer
     // 5 s after KILL, and 5 s for the host.
     assert!(unit.parse::<u64>().unwrap() >= seconds + 10, "{unit}");
 }
+
+#[test]
+fn the_example_of_a_job_with_fewer_rights_is_a_config_file() {
+    use gearman_driver_core::config::{Layer, Origin};
+    let (_, section) = PAGE.split_once("## A job with fewer rights").unwrap();
+    let example = section.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    let layer = Layer::from_file(Path::new("a.toml"), example, &Origin::CommandLine).unwrap();
+    let config = Layer::merge([layer]).unwrap();
+    let said = config.job_runtime_attributes.values().next().unwrap();
+    assert_eq!((said.user.as_deref(), said.no_new_privs), (Some("nobody"), Some(true)));
+    let (limits, _) = section.split_once("- **Order**").unwrap();
+    for (name, _) in gearman_driver_core::config::RESOURCES {
+        assert!(limits.contains(&format!("`{name}`")), "{name} is not on the page");
+    }
+}
