@@ -17,6 +17,8 @@ use crate::{Console, PATIENCE, Proc, descendants, inhabitants, is_alive};
 #[derive(Debug, Clone)]
 pub struct FarmBuilder {
     program: PathBuf,
+    /// What becomes the driver, with its arguments.
+    under: Vec<String>,
     server: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -47,6 +49,13 @@ impl FarmBuilder {
     #[must_use]
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Started by this command (`env --block-signal`, `prlimit --nofile=64`), which then becomes the driver.
+    #[must_use]
+    pub fn under(mut self, command: &[&str]) -> Self {
+        self.under.extend(command.iter().map(ToString::to_string));
         self
     }
 
@@ -91,8 +100,9 @@ impl FarmBuilder {
     }
 
     fn command(&self, dir: &Path, console_port: u16) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).current_dir(dir).stdin(Stdio::null());
+        let words = self.under.iter().map(PathBuf::from).chain([self.program.clone()]).collect::<Vec<_>>();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(&self.arguments).current_dir(dir).stdin(Stdio::null());
         if self.console {
             command.args(["--server", &self.server, "--console-port", &console_port.to_string(), "--logfile"]);
             command.arg(dir.join("driver.log"));
@@ -141,6 +151,7 @@ impl Farm {
     pub fn of(program: &str, server: impl Into<String>) -> FarmBuilder {
         FarmBuilder {
             program: program.into(),
+            under: Vec::new(),
             server: server.into(),
             arguments: Vec::new(),
             environment: Vec::new(),

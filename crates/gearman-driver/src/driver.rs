@@ -11,6 +11,7 @@ use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
+use gearman_driver_sys::signal;
 use gearman_driver_worker::AddedJob;
 use gearman_driver_worker::host::Program;
 use serde::Serialize;
@@ -382,6 +383,8 @@ impl Driver {
 
     fn run_role(mut self, name: &str) -> Result<u8, String> {
         self.take_role(name)?;
+        // Before anything is forked or threads are started, which inherit it. (A host does the same for itself.)
+        signal::take_all().map_err(|error| format!("signals can't be taken: {error}"))?;
         #[cfg(feature = "cli")]
         if let Some(command_line) = self.command_line.take() {
             return cli::run(self, &command_line, name);
