@@ -8,6 +8,7 @@ use std::time::Duration;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event};
 use gearman_driver_core::process::{HostId, ProcessId};
+use gearman_driver_sys::limits;
 use gearman_driver_wire::host::ToHost;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -59,7 +60,7 @@ impl Supervisor {
     fn try_start_host(&mut self, id: HostId, number: u32) -> Result<(), String> {
         let generation = self.generations.get_or_make(number, &self.setup.host)?;
         let host = Host::start(id, number, &generation.executable(), &self.setup.host, &self.log, &self.news)
-            .map_err(|error| format!("a host can't be started: {error}"))?;
+            .map_err(|error| format!("a host can't be started: {}", limits::process_refused(&error)))?;
         if let Some(generation) = self.generations.get(number) {
             host.send(&self.load(number, generation));
         }

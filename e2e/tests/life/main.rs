@@ -3,6 +3,8 @@
 //! Tests that name no kind of job server have little to do with it, and run with gearmand.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod descriptors;
+mod disk;
 mod drains;
 mod faulty;
 mod frozen;
