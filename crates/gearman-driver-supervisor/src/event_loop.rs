@@ -205,7 +205,7 @@ impl Supervisor {
         let supervisor = Self {
             clock,
             runtime_dir: RuntimeDir::create(setup.config.name.as_deref()).map_err(failed("the run-time directory"))?,
-            scoreboard: Scoreboard::create().map_err(failed("the scoreboard"))?,
+            scoreboard: Scoreboard::create().map_err(limits::explain).map_err(failed("the scoreboard"))?,
             published: Published::default(),
             state,
             hosts: BTreeMap::new(),

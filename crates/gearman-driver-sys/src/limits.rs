@@ -46,7 +46,7 @@ pub fn open_files() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
 }
 
-/// An error of something that needs a descriptor: where that is what is missing, it says which limit to raise.
+/// An error of something that needs a descriptor, or makes a file larger: where that is beyond a limit, it says which.
 #[must_use]
 pub fn explain(error: io::Error) -> io::Error {
     let mend = match error.raw_os_error().map(Errno::from_raw) {
@@ -55,6 +55,9 @@ pub fn explain(error: io::Error) -> io::Error {
              container)",
             open_files()
         ),
+        Some(Errno::EFBIG) => {
+            "this process may make no file so large: raise `ulimit -f` (LimitFSIZE= of a unit)".to_owned()
+        }
         Some(Errno::ENFILE) => "the whole machine has too many open: raise fs.file-max (sysctl)".to_owned(),
         _ => return error,
     };

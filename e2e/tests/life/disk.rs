@@ -189,3 +189,29 @@ fn a_driver_that_cannot_write_its_pidfile_says_so_and_leaves_none() {
     assert!(farm.stderr().contains(told), "{}", farm.stderr());
     assert_eq!(farm.file("left"), "ballast\nconfig.toml\n");
 }
+
+/// A limit of the size of files is a full disk too, and the kernel's signal for it would end the driver.
+#[test]
+fn a_log_as_large_as_files_may_be_ends_nobody() {
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    // The scoreboard is a file to the kernel, of 128 MiB and a bit.
+    let large = 200 << 20;
+    let limit = format!("--fsize={large}");
+    let farm = support::farm(&server.address(), &notes, "").under(&["prlimit", &limit]).start();
+    File::options().write(true).open(farm.dir().join("driver.log")).unwrap().set_len(large).unwrap();
+    replace_until(&farm, "it is told", || farm.stderr().contains("driver.log can't be written: File too large"));
+    assert_eq!(client(&server.address()).run(&job("echo"), "hello").unwrap(), b"hello");
+    // What is rotated away by copying leaves room.
+    File::options().write(true).open(farm.dir().join("driver.log")).unwrap().set_len(0).unwrap();
+    replace_until(&farm, "the log goes on", || farm.log().contains("were lost here: File too large"));
+    assert_eq!(farm.stderr().lines().count(), 1, "{}", farm.stderr());
+
+    let mut refused =
+        support::farm(&server.address(), &notes, "").under(&["prlimit", "--fsize=1000000"]).start_unwatched();
+    assert_eq!(refused.wait_exit().code(), Some(1), "{}", refused.state());
+    let stderr = refused.stderr();
+    assert!(
+        stderr.contains("the scoreboard can't be set up: File too large") && stderr.contains("ulimit -f"),
+        "{stderr}"
+    );
+}
