@@ -1,13 +1,12 @@
 //! A driver that may have few descriptors: what it has goes on, what it lacks is told, and nothing spins.
 
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use e2e::{Console, Farm};
 use gearman_testkit::{Gearmand, JobServer};
 
-use crate::support::{Notes, client, cpu, everybody, farm, job, registered, run, scale, wait_gone};
+use crate::support::{Notes, client, cpu, everybody, farm, job, prlimit, registered, run, scale, wait_gone};
 
 /// What a driver may have while a test lasts, or a part of it. More than that it may have at its end: the hard limit is one
 /// that only root can raise, and not in every container.
@@ -16,12 +15,6 @@ const FEW: &str = "--nofile=64:1024";
 /// A driver that is started with fewer descriptors than it may have, and raises that by itself.
 fn farm_of(server: &JobServer, notes: &Notes) -> Farm {
     farm(&server.address(), notes, "--interval 0.5").under(&["prlimit", "--nofile=48:1024"]).start()
-}
-
-/// Sets a limit of a running process.
-fn prlimit(pid: u32, limit: &str) {
-    let status = Command::new("prlimit").args([&format!("--pid={pid}"), limit]).status();
-    assert!(status.is_ok_and(|status| status.success()), "the command prlimit (of util-linux) is needed");
 }
 
 /// The soft and the hard limit of open files.

@@ -11,7 +11,7 @@ use gearman_testkit::{Gearmand, eventually_or, free_port};
 use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 
-use crate::support::{self, Notes, client, cpu, everybody, job, registered, run, scale, signal, timed};
+use crate::support::{self, Notes, client, cpu, everybody, job, prlimit, registered, run, scale, signal, timed};
 
 /// Processes of a user that has no others, which take places from the driver's.
 struct Sleepers(Vec<Child>);
@@ -118,6 +118,28 @@ fn without_processes_it_serves_with_those_that_it_has_and_with_some_all_are_ther
     assert_eq!(held.join().unwrap().unwrap(), "held");
     farm.signal(Signal::SIGTERM);
     assert!(farm.wait_exit().success(), "{}", logged());
+}
+
+/// What the host may have is all that it has: a copy of it can be made, and then asks for more.
+#[test]
+fn without_memory_for_new_processes_those_that_are_there_serve_and_with_it_all_are_there_again() {
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let farm = support::farm(&server.address(), &notes, "").start();
+    let first = scale(&farm, &server, "note", 2);
+    let status = fs::read_to_string(format!("/proc/{}/status", farm.host())).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.split_whitespace().next()).unwrap();
+    let bytes = size.parse::<u64>().unwrap() * 1024;
+    prlimit(farm.host(), &format!("--as={bytes}:"));
+    assert_eq!(farm.console().ask(&format!("set_processes {} 4 4", job("note"))), ["OK"]);
+    let line = farm.wait_log("Cannot allocate memory");
+    println!("{line}");
+    assert!(line.contains("ERROR") && line.contains(&job("note")), "{line}");
+    let _ = farm.wait_log("end as soon as they start, 2 times in a row");
+    assert_eq!(client(&server.address()).run(&job("note"), "id 0").unwrap(), b"id");
+    assert!(first.iter().all(|pid| farm.console().pids(&job("note")).contains(pid)), "{}", farm.state());
+    prlimit(farm.host(), "--as=unlimited:");
+    farm.wait("all are there", || (registered(&server, "note").len() == 4).then_some(()));
+    farm.wait("and that is told", || farm.console().row(&job("note")).message.is_none().then_some(()));
 }
 
 /// The kernel kills what takes memory away from others, from outside and without a word. The driver can't tell why.
