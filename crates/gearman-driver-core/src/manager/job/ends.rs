@@ -27,7 +27,7 @@ impl Job {
     pub(super) fn failing(&self, now: Time) -> Option<Failing> {
         let untried = self.workers.range(self.trial_from..).next().is_none();
         let has_all = self.has_workers() && untried && !self.lacks_some(now);
-        (self.backoff.is_failing() && self.limits.max() > 0 && !has_all).then(|| Failing {
+        (self.backoff.is_failing() && self.bounds().max() > 0 && !has_all).then(|| Failing {
             times: self.backoff.failures(),
             held_until: self.backoff.held_until(),
             failure: self.last_failure,
