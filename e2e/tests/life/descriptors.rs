@@ -128,3 +128,21 @@ fn a_console_without_a_descriptor_for_the_next_client_answers_those_who_are_conn
     assert!(!last.ask("version").is_empty());
     assert!(!farm.console().ask("version").is_empty());
 }
+
+/// A job that opens files and never closes them.
+#[test]
+fn a_worker_without_a_descriptor_for_its_job_server_says_so_and_is_back_when_it_has_one() {
+    let (mut server, notes) = (Gearmand::start(), Notes::new());
+    let farm = farm_of(&server, &notes);
+    let pid = scale(&farm, &server, "echo", 1)[0];
+    prlimit(pid, "--nofile=4:");
+    // What is open stays open.
+    assert_eq!(client(&server.address()).run(&job("echo"), "hello").unwrap(), b"hello");
+    server.stop();
+    server.start_again();
+    let line = farm.wait_log(&format!("({pid}) [{}] job server {} is away", job("echo"), server.address()));
+    let line = if line.contains("Too many") { line } else { farm.wait_log("Too many open files") };
+    assert!(line.contains("may have 4 open"), "{line}");
+    prlimit(pid, "--nofile=48:");
+    farm.wait("it is registered again", || (registered(&server, "echo") == [pid]).then_some(()));
+}

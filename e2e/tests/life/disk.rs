@@ -80,9 +80,9 @@ impl Disk {
 fn replace_until(farm: &Farm, what: &str, mut holds: impl FnMut() -> bool) {
     let name = job("echo");
     farm.wait(what, || {
-        let pid = *farm.console().pids(&name).first()?;
+        let [pid] = farm.console().pids(&name)[..] else { return None };
         assert_eq!(farm.console().ask(&format!("kill_now {pid}")), ["OK"]);
-        farm.wait("it is replaced", || farm.console().pids(&name).iter().any(|other| *other != pid).then_some(()));
+        farm.wait("it is replaced", || (!farm.console().pids(&name).contains(&pid)).then_some(()));
         holds().then_some(())
     });
 }
