@@ -7,6 +7,8 @@
 //! - [`lifeline`]: how a process learns that the supervisor is gone, in the middle of a job too.
 //! - [`shared`]: a slot of shared memory.
 //! - [`title`]: what `ps` shows.
+//! - [`environment`]: the environment, changed only with one thread.
+//! - [`accounts`], [`privileges`], [`rlimits`]: users and groups; less that a process may do, for good; what it may use.
 //! - [`reap`]: waiting for children without losing their PID.
 //! - [`hugepages`]: huge pages for what a host has loaded.
 //! - [`heap`]: the C library's heap, made ready for forks.
@@ -14,8 +16,10 @@
 //! - [`fds`]: descriptors: which are sockets.
 //! - [`limits`]: how many descriptors may be open, and what to say when a limit is reached.
 
+pub mod accounts;
 pub mod clock;
 pub mod daemon;
+pub mod environment;
 pub mod fds;
 pub mod fork;
 pub mod heap;
@@ -23,7 +27,9 @@ pub mod hugepages;
 pub mod lifeline;
 pub mod limits;
 pub mod memory;
+pub mod privileges;
 pub mod reap;
+pub mod rlimits;
 pub mod shared;
 pub mod signal;
 mod stat;
