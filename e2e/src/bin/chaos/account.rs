@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clients::Heard;
 use crate::damage::Damage;
+use crate::deaths;
 use crate::evidence::{Answer, Execution, Life, Submission};
 use crate::jobs::Task;
 use crate::plan::{AtLeast, KINDS, Kind};
@@ -42,6 +43,8 @@ pub(crate) struct Account {
     lost: u32,
     /// Processes that each of the poison jobs took down, or was killed in.
     deaths: Vec<usize>,
+    /// Poison jobs of which some deaths were before, some after a kill of their driver's supervisor.
+    over_a_new_start: u32,
     /// Worker processes.
     processes: usize,
     /// What processes must not have done.
@@ -90,6 +93,7 @@ impl Account {
             End::Poison => {
                 self.poison += 1;
                 self.deaths.push(verdict.cut_short);
+                self.over_a_new_start += u32::from(deaths::over_a_new_start(story.executions, damage));
             }
             End::TakenForPoison => self.taken_for_poison += 1,
             End::Lost(_) => self.lost += 1,
@@ -138,9 +142,10 @@ impl Account {
         let (all, least, most) =
             (self.deaths.iter().sum::<usize>(), self.deaths.iter().min(), self.deaths.iter().max());
         match least.zip(most) {
-            Some((least, most)) => {
-                format!("failed as poison, as they had to: {all} deaths of them, {least} to {most} each")
-            }
+            Some((least, most)) => format!(
+                "failed as poison, as they had to: {all} deaths of them, {least} to {most} each, {} over a supervisor's kill",
+                self.over_a_new_start
+            ),
             None => "failed as poison, as they had to".to_owned(),
         }
     }

@@ -1,8 +1,10 @@
 //! What was done to workers, drivers and job servers, and what of it befell an execution.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use crate::deaths::Counted;
 use crate::evidence::{Execution, Incarnation, Span};
+use crate::jobs::Kind;
 
 /// So long an answer may be on its way from the worker to the job server, and from there to the client or to the disk.
 const ON_ITS_WAY: u64 = 2_000_000_000;
@@ -16,8 +18,11 @@ pub(crate) struct Damage {
     pub(crate) ordered: Vec<(u32, Span)>,
     /// Worker processes that a job of theirs took down.
     pub(crate) falls: Vec<(u32, Span)>,
-    /// Handles of jobs whose process its driver has killed, since they had long outlived their timeout.
-    pub(crate) overdue: HashSet<String>,
+    /// Worker processes that their driver has killed, since a job had long outlived its timeout; with the handle of the job
+    /// that the process had had longest.
+    pub(crate) overdue: Vec<(u32, String)>,
+    /// Deaths that drivers have counted, by the job's number.
+    pub(crate) counted: HashMap<u32, Vec<Counted>>,
     /// Drivers, ended at once: with all that they ran.
     pub(crate) quits: Vec<(u8, Span)>,
     /// Drivers whose supervisor was killed: until the next one was there. Their processes finish what they run.
@@ -58,6 +63,15 @@ impl Damage {
     /// Whether that job server was killed within the span.
     pub(crate) fn server_died(&self, server: usize, span: Span) -> bool {
         self.servers.iter().any(|&(incarnation, kill)| incarnation.server == server && kill.overlaps(span))
+    }
+
+    /// Whether its driver has killed its process for a job that had long outlived its timeout: this one, or in an
+    /// asynchronous process perhaps another.
+    pub(crate) fn overdue(&self, execution: &Execution, kind: Kind) -> bool {
+        let of_it = |(pid, handle): &(u32, String)| {
+            *pid == execution.pid && (*handle == execution.handle || kind == Kind::LimitedWait)
+        };
+        execution.ended.is_none() && self.overdue.iter().any(of_it)
     }
 
     /// Whether there was no supervisor that would have killed its process.

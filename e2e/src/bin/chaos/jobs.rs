@@ -51,6 +51,8 @@ pub(crate) enum Fate {
     Overruns,
     /// At its timeout; its process is killed, since its method does not come back.
     Hangs,
+    /// It holds up its asynchronous process, which is killed whenever that runs it, until its driver fails it.
+    Blocks,
     /// It takes its process down whenever it is run, until its driver fails it.
     Deadly(Way),
 }
@@ -135,6 +137,7 @@ impl Kind {
             (Self::Fail, _) => Fate::Fails,
             (Self::Limited, 0..15) => Fate::Hangs,
             (Self::Limited, 15..60) | (Self::LimitedWait, 0..50) => Fate::Overruns,
+            (Self::LimitedWait, 50..53) => Fate::Blocks,
             (Self::Risky, 0..20) | (Self::Wait, 0..2) => Fate::Deadly(way),
             _ => Fate::Done,
         }
@@ -170,7 +173,7 @@ impl Task {
         let background = random.below(4) == 0;
         let overrun = 1800 + random.below(600);
         let millis = match kind {
-            _ if fate == Fate::Hangs => HANG,
+            _ if matches!(fate, Fate::Hangs | Fate::Blocks) => HANG,
             _ if fate == Fate::Overruns => overrun,
             Kind::Slow => 10 + random.below(91),
             Kind::Wait | Kind::LimitedWait => 5 + random.below(46),
@@ -178,6 +181,11 @@ impl Task {
         };
         let size = if random.below(50) == 0 { LARGE } else { 0 };
         Self { number, kind, fate, background, millis, size }
+    }
+
+    /// Whether it is run again and again until it is poison.
+    pub(crate) fn is_poison(&self) -> bool {
+        matches!(self.fate, Fate::Deadly(_) | Fate::Blocks)
     }
 
     /// How long it takes, where it takes time.
@@ -233,6 +241,9 @@ mod tests {
         assert!((20..80).contains(&count(100_000, &deadly)));
         assert!((50..400).contains(&count(100_000, &|task| task.fate == Fate::Overruns)));
         assert!(count(100_000, &|task| deadly(task) && task.kind == Kind::Wait) > 0);
+        let blocks = |task: &Task| task.fate == Fate::Blocks;
+        assert!((1..20).contains(&count(100_000, &blocks)));
+        assert_eq!(count(4000, &blocks), 0, "half a minute each");
     }
 
     #[test]

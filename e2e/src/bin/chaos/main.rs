@@ -12,7 +12,7 @@
 //!
 //! Jobs and workers do their part ([`jobs`]): processes are replaced all the time, since they have `max_jobs`, `max_age` or
 //! `max_memory`; of the jobs with a timeout some overrun it, and few hang, so that their process is killed; few jobs take
-//! their process down whenever they are run.
+//! their process down whenever they are run, and very few block an asynchronous one until it is killed, which is the same.
 //!
 //! # How a job is accounted for
 //!
@@ -24,8 +24,9 @@
 //!   it. **Failed on purpose** likewise.
 //! - **failed on purpose at its timeout**: it was to take too long, and its client was told so after the timeout and within
 //!   the 5 s of grace. One that hangs must be cut short after that by its driver, unless there was none; and not run again.
-//! - **failed as poison**: one that takes down its processes must end so, after three deaths in one driver; and no process
-//!   may begin it that its driver could have told of three deaths ([`deaths`]). A job that is none may be **taken for
+//! - **failed as poison**: one that takes down its processes must end so, after three deaths in one driver, each of
+//!   which that driver has counted as its log says; and no process may begin it that could have been told of three deaths
+//!   ([`deaths`]). A job that is none may be **taken for
 //!   poison**, where three processes that ran it were killed. That is what drivers promise, and few jobs meet three kills.
 //! - **lost**: anything else: no answer within two minutes, a failure that was not on purpose, a background job that a
 //!   job server had confirmed and no process has finished.

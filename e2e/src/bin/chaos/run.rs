@@ -1,5 +1,6 @@
 //! A run from its first to its last process.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use crate::account::{Account, Evidence, by_number};
 use crate::clients::{self, CLIENTS, Heard};
 use crate::damage::Damage;
+use crate::deaths::Counted;
 use crate::evidence::{Execution, Noted, noted};
 use crate::jobs::{Fate, Task};
 use crate::note::now;
@@ -26,7 +28,7 @@ use crate::{disturb, watch};
 /// When all is quiet, so long until every background job has run.
 const BACKGROUND: Duration = Duration::from_secs(120);
 /// And so long until job servers have nothing left in their queues.
-const QUEUES: Duration = Duration::from_secs(60);
+const QUEUES: Duration = Duration::from_secs(90);
 
 /// Does all of it, and says what came of it.
 pub(crate) fn run(options: &Options, stop: &Arc<Stop>) -> ExitCode {
@@ -64,7 +66,15 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     let said = |text: &str| -> Vec<String> { world.drivers.iter().flat_map(|driver| driver.said(text)).collect() };
     lock(&world.counts).taken_back = u32::try_from(said("is taken back").len()).unwrap_or(u32::MAX);
     let panics = said("panicked at");
-    let overdue = said("and its timeout is").iter().filter_map(|line| handle(line)).collect();
+    let overdue = said("and its timeout is").iter().filter_map(|line| process_and_handle(line)).collect();
+
+    let mut counted: HashMap<u32, Vec<Counted>> = HashMap::new();
+    for driver in &world.drivers {
+        let said = driver.said(", unique ");
+        for (number, death) in said.iter().filter_map(|line| Counted::parse(driver.index, line)) {
+            counted.entry(number).or_default().push(death);
+        }
+    }
 
     let notes = fs::read(World::notes(dir)).unwrap_or_default();
     let (Noted { executions, lives, falls }, unreadable) = match noted(&notes) {
@@ -75,7 +85,7 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     let World { damage, counts, drivers, .. } = world;
     // Ends what a run that was stopped has left.
     drop(drivers);
-    let (damage, counts) = (Damage { falls, overdue, ..lock(&damage).clone() }, lock(&counts));
+    let (damage, counts) = (Damage { falls, overdue, counted, ..lock(&damage).clone() }, lock(&counts));
     let heard = by_number(heard);
     let evidence = Evidence { jobs: options.jobs, heard, executions, lives, recycled, damage, began };
     let account = Account::of(&evidence, stop.is_stopped());
@@ -98,10 +108,10 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     stopped.is_none() && account.is_clean()
 }
 
-/// The handle of the job that a line of a driver's log is about.
-fn handle(line: &str) -> Option<String> {
-    let (_, job) = line.rsplit_once(", in ")?;
-    Some(job.rsplit_once('(')?.1.split_once(')')?.0.to_owned())
+/// The process and the job that a line of a driver's log is about.
+fn process_and_handle(line: &str) -> Option<(u32, String)> {
+    let in_brackets = |text: &str| Some(text.split_once('(')?.1.split_once(')')?.0.to_owned());
+    Some((in_brackets(line)?.parse().ok()?, in_brackets(line.rsplit_once(", in ")?.1)?))
 }
 
 /// The clients, the disturbances and the quiet end. What the clients have heard.

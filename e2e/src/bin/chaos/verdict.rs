@@ -12,7 +12,7 @@
 use crate::damage::Damage;
 use crate::deaths::{self, POISON};
 use crate::evidence::{Answer, Execution, Span, Submission};
-use crate::jobs::{Fate, GRACE, Task};
+use crate::jobs::{Fate, GRACE, Kind, Task};
 use crate::note::Mark;
 use crate::workers::ON_PURPOSE;
 
@@ -69,7 +69,7 @@ impl Verdict {
 pub(crate) fn judge(story: &Story<'_>, damage: &Damage) -> Verdict {
     let executions = story.executions;
     let finished = executions.iter().filter(|execution| execution.ended.is_some()).count();
-    let mut wrong = deaths::needless(story, damage);
+    let mut wrong = deaths::wrong(story, damage);
     wrong.extend(executions.iter().filter_map(|execution| contradiction(story, execution, damage)));
     let end = end(story, damage).unwrap_or_else(|contradiction| {
         wrong.push(contradiction);
@@ -82,12 +82,13 @@ pub(crate) fn judge(story: &Story<'_>, damage: &Damage) -> Verdict {
 /// What must not have happened to this execution.
 fn contradiction(story: &Story<'_>, execution: &Execution, damage: &Damage) -> Option<String> {
     let Execution { pid, driver, .. } = execution;
-    let overdue = damage.overdue.contains(&execution.handle);
+    let overdue = damage.overdue(execution, story.task.kind);
+    let hangs = matches!(story.task.fate, Fate::Hangs | Fate::Blocks);
     match execution.ended {
         None if damage.killed(execution).is_none() && !overdue => {
             Some(format!("process {pid} was cut short, and nobody has killed it"))
         }
-        Some((_, Mark::Late)) if story.task.fate == Fate::Hangs && !damage.left_alone(execution) => {
+        Some((_, Mark::Late)) if hangs && !damage.left_alone(execution) => {
             Some(format!("it hung in process {pid}, which driver {driver} was to kill"))
         }
         _ => None,
@@ -99,7 +100,7 @@ fn end(story: &Story<'_>, damage: &Damage) -> Result<End, String> {
     let ended_as = |mark| story.executions.iter().any(|execution| execution.ended.is_some_and(|(_, as_)| as_ == mark));
     let may_be_poison = deaths::may_be_poison(story.executions, damage);
     let fate = story.task.fate;
-    let poison = if matches!(fate, Fate::Deadly(_)) { End::Poison } else { End::TakenForPoison };
+    let poison = if story.task.is_poison() { End::Poison } else { End::TakenForPoison };
     let lost = |reason: String| Ok(End::Lost(reason));
     let Some(last) = story.submissions.last() else {
         return lost("never submitted".to_owned());
@@ -120,6 +121,7 @@ fn end(story: &Story<'_>, damage: &Damage) -> Result<End, String> {
                 Err("its client was told of the timeout at a wrong time".to_owned())
             }
         }
+        Answer::Failed(message) if message.contains(TIMEOUT) && held_up(story, damage) => Ok(End::TimedOut),
         Answer::Failed(message) if may_be_poison && message.contains(POISON) => Ok(poison),
         Answer::Failed(message) => lost(format!("failed, not as it was to: {message}")),
         Answer::Accepted if ended_as(Mark::Failed) => Ok(End::FailedOnPurpose),
@@ -127,6 +129,7 @@ fn end(story: &Story<'_>, damage: &Damage) -> Result<End, String> {
         Answer::Accepted if timed_out_unheard(story, damage) => Ok(End::TimedOut),
         // Nobody hears of that.
         Answer::Accepted if may_be_poison => Ok(poison),
+        Answer::Accepted if held_up(story, damage) => Ok(End::TimedOut),
         Answer::Accepted => lost("a job server had it, and no process has finished it".to_owned()),
     }
 }
@@ -146,8 +149,16 @@ fn timed_out_unheard(story: &Story<'_>, damage: &Damage) -> bool {
     story.outlives_its_timeout()
         && story.executions.iter().any(|execution| {
             let killed = || damage.killed(execution).is_some_and(|killed| killed >= story.answered(execution) - EARLY);
-            execution.ended.is_some() || damage.overdue.contains(&execution.handle) || killed()
+            execution.ended.is_some() || damage.overdue(execution, story.task.kind) || killed()
         })
+}
+
+/// Whether it may have come to its timeout, whatever it is, since another job held up its asynchronous process and there
+/// was no driver that would have killed that.
+fn held_up(story: &Story<'_>, damage: &Damage) -> bool {
+    let late = |execution: &Execution| execution.ended.is_some_and(|(_, mark)| mark == Mark::Late);
+    let held_up = |execution: &Execution| late(execution) && damage.left_alone(execution);
+    story.task.kind == Kind::LimitedWait && story.executions.iter().any(held_up)
 }
 
 /// How many further executions have a reason.
@@ -167,7 +178,9 @@ fn reasons(story: &Story<'_>, damage: &Damage) -> usize {
         let span = Span { from: execution.begun, until: story.answered(execution) };
         let span = Span { until: damage.thawed(&execution.handle, damage.on_its_way(span)), ..span };
         let forgotten = || story.task.background && before(damage.forgotten(execution, span));
-        before(damage.killed_within(execution, span)) || forgotten()
+        // A job of a blocking process has had its answer when it is overdue.
+        let overdue = story.task.kind == Kind::LimitedWait && damage.overdue(execution, Kind::LimitedWait);
+        overdue || before(damage.killed_within(execution, span)) || forgotten()
     });
     submitted_again + again.count()
 }

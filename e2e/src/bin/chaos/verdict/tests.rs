@@ -1,6 +1,7 @@
 //! Tests of the judgement of one job.
 
 use super::*;
+use crate::deaths::Counted;
 use crate::evidence::Incarnation;
 use crate::jobs::Kind;
 
@@ -114,7 +115,7 @@ fn a_job_that_hangs_is_killed_by_its_driver_and_not_run_again() {
     let hangs = task(|task| task.fate == Fate::Hangs && !task.background);
     let told = [submitted(Answer::Failed("timeout after 1 s".to_owned()), 0, 2 * SECOND)];
     let verdict = |executions: &[Execution], damage: &Damage| verdict(hangs, &told, executions, damage);
-    let overdue = Damage { overdue: ["H:s0g1:1".to_owned()].into(), ..Damage::default() };
+    let overdue = Damage { overdue: vec![(1, "H:s0g1:1".to_owned())], ..Damage::default() };
     let cut = ran(1, SECOND, None);
     let once = std::slice::from_ref(&cut);
     assert_eq!((verdict(once, &overdue).end, verdict(once, &overdue).is_fault()), (End::TimedOut, false));
@@ -131,12 +132,30 @@ fn a_job_that_hangs_is_killed_by_its_driver_and_not_run_again() {
 }
 
 #[test]
+fn a_job_that_blocks_its_asynchronous_process_ends_as_poison_and_its_neighbours_run_again() {
+    let overdue = (1..=3).map(|pid| (pid, "H:s0g1:7".to_owned())).collect();
+    let damage = Damage { overdue, ..Damage::default() };
+    let thrice: Vec<Execution> = (1..=3).map(|pid| ran(pid, u64::from(pid) * 7 * SECOND, None)).collect();
+    let said = Answer::Failed("poison job: it has taken down 3 processes".to_owned());
+    let blocks = task(|task| task.fate == Fate::Blocks);
+    let of = verdict(blocks, &[submitted(said, 0, 30 * SECOND)], &thrice, &damage);
+    assert_eq!((of.end.clone(), of.is_fault()), (End::Poison, false));
+    let beside = [thrice[0].clone(), ran(9, 15 * SECOND, Some(16 * SECOND))];
+    let answered = [submitted(Answer::Result, 0, 17 * SECOND)];
+    let waits = |task: &Task| task.kind == Kind::LimitedWait && task.fate == Fate::Done && !task.background;
+    assert!(!verdict(task(waits), &answered, &beside, &damage).is_fault());
+    assert!(verdict(foreground(), &answered, &beside, &damage).is_fault());
+}
+
+#[test]
 fn a_deadly_job_must_end_as_poison() {
     let deadly = task(|task| matches!(task.fate, Fate::Deadly(_)) && !task.background);
     let said = Answer::Failed("poison job: it has taken down 3 processes".to_owned());
     let fell: Vec<Execution> =
         (1..=3).map(|pid| Execution { fell: Some(pid.into()), ..ran(pid, pid.into(), None) }).collect();
-    let damage = Damage { falls: (1..=3).map(|pid| (pid, at(pid.into()))).collect(), ..Damage::default() };
+    let falls = (1..=3).map(|pid| (pid, at(pid.into()))).collect();
+    let counted = (1..=3).map(|deaths| Counted { driver: 0, deaths, poison: deaths == 3 }).collect();
+    let damage = Damage { falls, counted: [(deadly.number, counted)].into(), ..Damage::default() };
     let verdict =
         |answer: Answer, executions: &[Execution]| verdict(deadly, &[submitted(answer, 0, 9)], executions, &damage);
     assert_eq!((verdict(said.clone(), &fell).end, verdict(said.clone(), &fell).is_fault()), (End::Poison, false));
