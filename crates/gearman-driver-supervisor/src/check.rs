@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::declarations::declarations;
 use crate::event_loop::{News, Supervisor, in_runtime};
-use crate::host::Host;
+use crate::generations::FIRST;
 use crate::log::Log;
 use crate::state::State;
 use crate::{Checked, RunError, Setup};
@@ -30,12 +30,7 @@ impl Supervisor {
     /// Loads the worker code in one host, and ends that.
     async fn check(&mut self, news: &mut mpsc::Receiver<News>) -> Result<Checked, RunError> {
         let id = HostId(0);
-        let generation = self.generations.in_force();
-        let host = Host::start(id, 1, &generation.executable(), &self.setup.host, &self.log, &self.news)
-            .map_err(|source| RunError::Setup { what: "a host", source })?;
-        host.send(&self.load(1, generation));
-        self.watch(host.pid);
-        self.hosts.insert(id, host);
+        self.try_start_host(id, FIRST).map_err(RunError::Ended)?;
         let mut found = Err("the host ended before it had loaded the worker code".to_owned());
         while let Some(news) = news.recv().await {
             match news {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::Origin;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal, Suspect};
 use gearman_driver_core::order::OrderId;
@@ -331,7 +330,7 @@ impl Supervisor {
                 let _ = reply.send(());
             }
             Request::SetLogLevel { level, reply } => {
-                self.log.set_level(level);
+                self.set_loglevel(level);
                 let _ = reply.send(());
             }
             Request::Save { reply } => {
@@ -369,6 +368,7 @@ impl Supervisor {
 
     async fn host_message(&mut self, id: HostId, message: FromHost) {
         match message {
+            FromHost::Described { program } => self.host_described(id, &program),
             FromHost::Loaded { protocol, jobs, workers, warnings } => {
                 self.host_loaded(id, protocol, jobs, workers, &warnings).await;
             }
@@ -482,7 +482,6 @@ impl Supervisor {
             server: generation.servers.to_string(),
             may_be_empty: self.setup.unknown_job.is_some() || !config.unknown_job_command.is_empty(),
             namespaces: config.namespaces.clone(),
-            namespaces_of_program: *config.origin("namespaces") == Origin::Builder,
             lib: config.lib.iter().map(|lib| lib.display().to_string()).collect(),
             worker_options: config.worker_options.clone(),
             job_runtime_attributes: config

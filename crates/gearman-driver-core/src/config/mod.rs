@@ -35,6 +35,6 @@ pub use file::MAX_FILE_SIZE;
 pub use job_attributes::{JOB_ATTRIBUTES, JobAttribute, JobOverride, MIN_MAX_MEMORY, RuntimeAttributes};
 pub use layer::Layer;
 pub use origin::{Origin, Sourced};
-pub use registry::{OPTIONS, OptionSpec, Takes, find_option};
+pub use registry::{Changes, OPTIONS, OptionSpec, Takes, find_option};
 pub use resolve::Config;
 pub use save::{LiveChanges, SaveError};

@@ -314,6 +314,21 @@ fn the_higher_layer_wins() {
 }
 
 #[test]
+fn what_can_change_only_at_a_start_is_told_of_two_configurations() {
+    let said = |text: &str, origin: Origin| {
+        let mut layer = toml(text);
+        layer.set("pidfile", "a.pid", origin).unwrap();
+        Layer::merge([layer]).unwrap()
+    };
+    let before = said("console_port = 47300\nloglevel = 'INFO'\nscaling = 'classic'", Origin::CommandLine);
+    let elsewhere = said("", Origin::Builder);
+    assert_eq!(elsewhere.differs_until_start(&before), Vec::<&str>::new(), "the same, said elsewhere or by default");
+    let after = said("console_port = 1\nloglevel = 'DEBUG'\nname = 'blue'\ninterval = 1", Origin::CommandLine);
+    assert_eq!(after.differs_until_start(&before), ["console_port", "name"]);
+    assert_eq!(before.differs_until_start(&after), ["console_port", "name"], "also what is not said any more");
+}
+
+#[test]
 fn what_is_set_for_nothing_is_told() {
     let warnings = |layer: Layer| Layer::merge([layer]).unwrap().warnings();
     assert_eq!(warnings(Layer::new()), Vec::<String>::new());

@@ -20,6 +20,7 @@ use gearman_driver_sys::{heap, hugepages, signal, title};
 use gearman_driver_wire::host::{
     FromHost, JobDeclaration, Lines, Load, MessageError, PROTOCOL_VERSION, ToHost, encode,
 };
+use gearman_driver_wire::program::ProgramConfiguration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -32,8 +33,8 @@ use crate::process::{self, Plan};
 pub struct Program<'a> {
     /// The program's name as it was started. With the driver's name, where it has one, `process_name` hooks get it as `original`.
     pub name: String,
-    /// Where it says that workers are looked for.
-    pub namespaces: Vec<String>,
+    /// What it says of the configuration, for a driver that runs another executable; an error: why it can't be told.
+    pub configuration: Result<ProgramConfiguration, String>,
     /// Which worker types are loaded, by type path.
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
@@ -107,10 +108,17 @@ impl Host {
         signal::disregard(&DISREGARDED).map_err(|error| format!("signal handlers can't be set: {error}"))?;
         let children = signal::SelfPipe::install(&[Signal::SIGCHLD])
             .map_err(|error| format!("signal handlers can't be set: {error}"))?;
-        let load_message = match channel.receive()? {
+        let mut message = channel.receive()?;
+        if let Some(ToHost::Describe) = message {
+            channel.send(&FromHost::Described { program: program.configuration? });
+            message = channel.receive()?;
+        }
+        let load_message = match message {
             None => return Ok(None),
             Some(ToHost::Load(load)) => *load,
-            Some(other) => return Err(format!("the first message to a host is `load`, and this was {other:?}")),
+            Some(other) => {
+                return Err(format!("a host must be told to `load` before anything else, and this was {other:?}"));
+            }
         };
         if load_message.protocol != PROTOCOL_VERSION {
             return Err(format!(
@@ -133,7 +141,7 @@ impl Host {
         guard::one_thread("before run() or start() was called")?;
         let before = guard::Sockets::now();
         let loaded = load(LoadRequest {
-            namespaces: if load_message.namespaces_of_program { &program.namespaces } else { &load_message.namespaces },
+            namespaces: &load_message.namespaces,
             wanted: program.wanted,
             server: &load_message.server,
             worker_options: &load_message.worker_options,
@@ -184,7 +192,9 @@ impl Host {
                     Ok(Some(ToHost::Stop { process })) => self.signal(process, Signal::SIGTERM),
                     Ok(Some(ToHost::Kill { process })) => self.signal(process, Signal::SIGKILL),
                     Ok(Some(ToHost::Exit)) => return Stopped::Host,
-                    Ok(Some(ToHost::Load(_))) => log::warn!("a second `load` was sent to this host; it is not obeyed"),
+                    Ok(Some(ToHost::Load(_) | ToHost::Describe)) => {
+                        log::warn!("this host has loaded its workers: `load` and `describe` come before that");
+                    }
                     Ok(None) => break,
                     Err(error @ MessageError::TooLong) => {
                         log::error!("{error}: this host stops, since it can't tell where the next one begins");
