@@ -239,7 +239,7 @@ impl Evidence {
             events.push((span.until, format!("the client has heard: {answer:?}")));
         }
         for execution in story.executions {
-            let Execution { pid, driver, handle, begun, fell, ended } = execution;
+            let Execution { pid, driver, handle, begun, fell, ended, .. } = execution;
             events.push((*begun, format!("begun by {pid} of driver {driver} ({handle})")));
             events.extend(fell.map(|at| (at, format!("{pid} is taken down by it"))));
             if let Some((at, mark)) = ended {

@@ -49,7 +49,7 @@ impl Damage {
         let of_process = [&self.workers, &self.ordered, &self.falls].into_iter().flatten();
         let of_process = of_process.filter(|(pid, _)| *pid == execution.pid).map(|(_, kill)| kill);
         let of_driver = self.quits.iter().filter(|(driver, _)| *driver == execution.driver).map(|(_, quit)| quit);
-        of_process.chain(of_driver).find(|kill| kill.overlaps(span)).map(|kill| kill.from)
+        of_process.chain(of_driver).filter(|kill| kill.overlaps(span)).map(|kill| kill.from).min()
     }
 
     /// When the job server was killed that has given it out, before it had surely noted the answer.
@@ -74,9 +74,10 @@ impl Damage {
         execution.ended.is_none() && self.overdue.iter().any(of_it)
     }
 
-    /// Whether there was no supervisor that would have killed its process.
+    /// Whether its process had lost its supervisor, which would have killed it. (The next one knows nothing of it.)
     pub(crate) fn left_alone(&self, execution: &Execution) -> bool {
-        self.supervisors.iter().any(|(driver, away)| *driver == execution.driver && away.overlaps(execution.span()))
+        let span = Span { from: execution.since, ..execution.span() };
+        self.supervisors.iter().any(|(driver, away)| *driver == execution.driver && away.overlaps(span))
     }
 
     /// Until the answer must have arrived.

@@ -131,7 +131,7 @@ mod tests {
 
     fn fell(driver: u8, at: u64) -> Execution {
         let pid = u32::try_from(at / SECOND).unwrap();
-        Execution { pid, driver, handle: "H:s0g1:1".to_owned(), begun: at, fell: Some(at), ended: None }
+        Execution { pid, driver, handle: "H:s0g1:1".to_owned(), since: 0, begun: at, fell: Some(at), ended: None }
     }
 
     fn needless_of(executions: &[Execution], damage: &Damage) -> usize {

@@ -75,6 +75,8 @@ pub(crate) struct Execution {
     /// The driver whose process it is.
     pub(crate) driver: u8,
     pub(crate) handle: String,
+    /// When the process had begun.
+    pub(crate) since: u64,
     pub(crate) begun: u64,
     /// When it took its process down.
     pub(crate) fell: Option<u64>,
@@ -146,6 +148,7 @@ pub(crate) fn noted(notes: &[u8]) -> Result<Noted, String> {
                     pid,
                     driver: note.driver,
                     handle: note.handle,
+                    since: life.started,
                     begun: at,
                     fell: None,
                     ended: None,

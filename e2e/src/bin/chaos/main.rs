@@ -25,9 +25,9 @@
 //! - **failed on purpose at its timeout**: it was to take too long, and its client was told so after the timeout and within
 //!   the 5 s of grace. One that hangs must be cut short after that by its driver, unless there was none; and not run again.
 //! - **failed as poison**: one that takes down its processes must end so, after three deaths in one driver, each of
-//!   which that driver has counted as its log says; and no process may begin it that could have been told of three deaths
-//!   ([`deaths`]). A job that is none may be **taken for
-//!   poison**, where three processes that ran it were killed. That is what drivers promise, and few jobs meet three kills.
+//!   which that driver has counted as its log says; and no process may begin it that could have been told of three
+//!   deaths ([`deaths`]). A job that is none may be **taken for poison**, where three processes that ran it were
+//!   killed. That is what drivers promise, and few jobs meet three kills.
 //! - **lost**: anything else: no answer within two minutes, a failure that was not on purpose, a background job that a
 //!   job server had confirmed and no process has finished.
 //! - **done twice**: more than one process has finished it. This, and any second beginning, must be explained: by a
@@ -50,10 +50,10 @@
 //!
 //! # How it ends
 //!
-//! With code 0 where no job and no process shows a fault; else with 1 and the histories of those jobs, and the folder with all logs is
-//! kept. It can't hang: without any progress for 90 s, or when it takes far too long, it ends and says so. Whatever it
-//! has started it ends by its PID, also after a failure or a Ctrl-C. The last line on standard output is for programs:
-//! `jobs N, done N, done twice N (explained N), failed on purpose N, failed as poison N, lost N`.
+//! With code 0 where no job and no process shows a fault; else with 1 and the histories of those jobs, and the folder
+//! with all logs is kept. It can't hang: without any progress for 90 s, or when it takes far too long, it ends and says
+//! so. Whatever it has started it ends by its PID, also after a failure or a Ctrl-C. The last line on standard output
+//! is for programs: `jobs N, done N, done twice N (explained N), failed on purpose N, failed as poison N, lost N`.
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "as the helpers of tests: a panic ends the run")]
 
 mod account;

@@ -115,7 +115,7 @@ fn end(story: &Story<'_>, damage: &Damage) -> Result<End, String> {
             Ok(End::FailedOnPurpose)
         }
         Answer::Failed(message) if story.outlives_its_timeout() && message.contains(TIMEOUT) => {
-            if told_in_time(story, last, damage) {
+            if told_in_time(story, last, damage) || held_up(story, damage) {
                 Ok(End::TimedOut)
             } else {
                 Err("its client was told of the timeout at a wrong time".to_owned())
@@ -138,7 +138,7 @@ fn end(story: &Story<'_>, damage: &Damage) -> Result<End, String> {
 fn told_in_time(story: &Story<'_>, last: &Submission, damage: &Damage) -> bool {
     let heard = last.span.until;
     story.executions.iter().any(|execution| {
-        let due = story.answered(execution);
+        let due = story.due(execution);
         let hard = damage.thawed(&execution.handle, Span { from: due, until: due + nanos(GRACE) });
         (due - EARLY..=hard).contains(&heard)
     })
@@ -148,7 +148,7 @@ fn told_in_time(story: &Story<'_>, last: &Submission, damage: &Damage) -> bool {
 fn timed_out_unheard(story: &Story<'_>, damage: &Damage) -> bool {
     story.outlives_its_timeout()
         && story.executions.iter().any(|execution| {
-            let killed = || damage.killed(execution).is_some_and(|killed| killed >= story.answered(execution) - EARLY);
+            let killed = || damage.killed(execution).is_some_and(|killed| killed >= story.due(execution) - EARLY);
             execution.ended.is_some() || damage.overdue(execution, story.task.kind) || killed()
         })
 }
@@ -156,8 +156,7 @@ fn timed_out_unheard(story: &Story<'_>, damage: &Damage) -> bool {
 /// Whether it may have come to its timeout, whatever it is, since another job held up its asynchronous process and there
 /// was no driver that would have killed that.
 fn held_up(story: &Story<'_>, damage: &Damage) -> bool {
-    let late = |execution: &Execution| execution.ended.is_some_and(|(_, mark)| mark == Mark::Late);
-    let held_up = |execution: &Execution| late(execution) && damage.left_alone(execution);
+    let held_up = |execution: &Execution| execution.ended.is_some() && damage.left_alone(execution);
     story.task.kind == Kind::LimitedWait && story.executions.iter().any(held_up)
 }
 
@@ -190,10 +189,16 @@ impl Story<'_> {
         matches!(self.task.fate, Fate::Overruns | Fate::Hangs)
     }
 
+    /// When its timeout is over.
+    fn due(&self, execution: &Execution) -> u64 {
+        execution.begun + nanos(self.task.kind.timeout().unwrap_or_default())
+    }
+
     /// When the process has sent the answer; for ever later where it was cut short before.
     fn answered(&self, execution: &Execution) -> u64 {
-        match self.task.kind.timeout() {
-            Some(timeout) if self.outlives_its_timeout() => execution.begun + nanos(timeout),
+        match self.task.kind {
+            // An asynchronous process notes that itself, unless another job holds it up.
+            Kind::Limited if self.outlives_its_timeout() => self.due(execution),
             _ => execution.span().until,
         }
     }

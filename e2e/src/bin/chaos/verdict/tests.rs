@@ -25,7 +25,7 @@ fn submitted(answer: Answer, from: u64, until: u64) -> Submission {
 
 fn ran_as(mark: Mark, pid: u32, begun: u64, ended: Option<u64>) -> Execution {
     let ended = ended.map(|at| (at, mark));
-    Execution { pid, driver: 0, handle: "H:s0g1:1".to_owned(), begun, fell: None, ended }
+    Execution { pid, driver: 0, handle: "H:s0g1:1".to_owned(), since: 0, begun, fell: None, ended }
 }
 
 fn ran(pid: u32, begun: u64, ended: Option<u64>) -> Execution {
@@ -145,6 +145,28 @@ fn a_job_that_blocks_its_asynchronous_process_ends_as_poison_and_its_neighbours_
     let waits = |task: &Task| task.kind == Kind::LimitedWait && task.fate == Fate::Done && !task.background;
     assert!(!verdict(task(waits), &answered, &beside, &damage).is_fault());
     assert!(verdict(foreground(), &answered, &beside, &damage).is_fault());
+}
+
+#[test]
+fn where_nobody_kills_a_blocked_process_its_jobs_are_told_when_it_goes_on() {
+    let overruns = task(|task| task.kind == Kind::LimitedWait && task.fate == Fate::Overruns && !task.background);
+    let told = [submitted(Answer::Failed("timeout after 1.5 s".to_owned()), 0, 15 * SECOND)];
+    let hung = |begun| ran(1, begun, Some(14 * SECOND));
+    let alone = Damage { supervisors: vec![(0, at(2 * SECOND))], ..Damage::default() };
+    // Also one that begins only then, granted before.
+    for begun in [SECOND, 3 * SECOND] {
+        assert!(verdict(overruns, &told, &[hung(begun)], &Damage::default()).is_fault());
+        assert_eq!(verdict(overruns, &told, &[hung(begun)], &alone).end, End::TimedOut);
+    }
+}
+
+#[test]
+fn of_two_kills_with_that_pid_the_first_explains() {
+    let answered = [submitted(Answer::Result, 0, 9)];
+    let again = [ran(1, SECOND, None), ran(2, 3 * SECOND, Some(4 * SECOND))];
+    let workers = vec![(1, at(9 * SECOND)), (1, at(2 * SECOND))];
+    let damage = Damage { workers, ..Damage::default() };
+    assert!(!verdict(foreground(), &answered, &again, &damage).is_fault());
 }
 
 #[test]
