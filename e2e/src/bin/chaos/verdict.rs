@@ -125,7 +125,7 @@ fn end(story: &Story<'_>, damage: &Damage) -> Result<End, String> {
         Answer::Failed(message) if may_be_poison && message.contains(POISON) => Ok(poison),
         Answer::Failed(message) => lost(format!("failed, not as it was to: {message}")),
         Answer::Accepted if ended_as(Mark::Failed) => Ok(End::FailedOnPurpose),
-        Answer::Accepted if ended_as(Mark::Done) => Ok(End::Done),
+        Answer::Accepted if fate == Fate::Done && ended_as(Mark::Done) => Ok(End::Done),
         Answer::Accepted if timed_out_unheard(story, damage) => Ok(End::TimedOut),
         // Nobody hears of that.
         Answer::Accepted if may_be_poison => Ok(poison),
