@@ -10,6 +10,7 @@
 //! Inside a program that goes on ([`start`]) the loop has a thread of its own. There no signal is handled (the end of a
 //! child makes itself known through a descriptor), and no child is reaped but hosts and adopted workers.
 
+mod attributes;
 mod check;
 mod children;
 mod clock;

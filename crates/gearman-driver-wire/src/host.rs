@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::job_limits::JobLimits;
 use crate::program::ProgramConfiguration;
+use crate::safety::JobSafety;
 
 /// The version that [`ToHost::Load`] and [`FromHost::Loaded`] carry.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -93,7 +94,7 @@ pub struct Load {
 }
 
 /// What the configuration says of a job, over what its code says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuntimeBounds {
     /// Overrides `min_processes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +105,9 @@ pub struct RuntimeBounds {
     /// Overrides these.
     #[serde(flatten)]
     pub limits: JobLimits,
+    /// What the code has no say in.
+    #[serde(flatten)]
+    pub safety: JobSafety,
 }
 
 /// What a host tells the supervisor.
@@ -124,6 +128,10 @@ pub enum FromHost {
         /// The worker types (classes, ..) that were loaded, by path, for those who ask the driver for them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         workers: Vec<String>,
+        /// The host keeps what [`Load::job_runtime_attributes`] says of [`JobSafety`]. One that is older, and would ignore
+        /// it, does not say so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        safety: bool,
         /// What is worth a warning in the log, a sentence each.
         #[serde(default)]
         warnings: Vec<String>,

@@ -4,6 +4,7 @@
 //! - [`host`]: the host protocol, newline-delimited JSON (written down in `docs/host-protocol.md`).
 //! - [`job_limits`]: what may be said of a job besides its bounds, in both directions of that protocol.
 //! - [`program`]: what a program's code says of the configuration, for a reload.
+//! - [`safety`]: fewer rights for a job's processes, in `load`.
 //! - [`scoreboard`]: the layout of the shared memory in which worker processes say what they do.
 //! - [`loglevel`]: how the driver's `loglevel` stands in shared memory.
 //! - [`record`]: how a log record of a worker travels on its standard error.
@@ -19,4 +20,5 @@ pub mod poison;
 pub mod program;
 pub mod record;
 pub mod role;
+pub mod safety;
 pub mod scoreboard;

@@ -198,7 +198,8 @@ impl Driver {
     }
 
     /// Bounds and limits that override what the code says: a map from job (type path + `::` + method or process group) to
-    /// `min_processes`, `max_processes` and what else `#[job]` may say of a job's processes (`max_jobs`, `timeout`, ..).
+    /// `min_processes`, `max_processes`, what else `#[job]` may say of a job's processes (`max_jobs`, `timeout`, ..), and
+    /// what it may not: the rights that they have (`user`, `rlimits`, `env`, ..).
     ///
     /// ```
     /// # let driver = gearman_driver::Driver::builder();

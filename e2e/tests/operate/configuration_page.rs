@@ -94,6 +94,8 @@ const ATTRIBUTES_HEAD: &str = "
 ## Attributes of jobs
 
 What `job_runtime_attributes` may say of a job, over what its code says. SIZE is `100MB`, `1.5GiB`, or a number of bytes.
+From `user` on they are what only the operator may say ([A job with fewer rights](operations.md#a-job-with-fewer-rights));
+a list or table among them is one setting, which a stronger source replaces whole.
 
 | attribute | takes | meaning |
 | --- | --- | --- |

@@ -24,6 +24,7 @@ mod node;
 mod origin;
 mod registry;
 mod resolve;
+mod safety;
 mod save;
 
 #[cfg(test)]
@@ -37,4 +38,5 @@ pub use layer::Layer;
 pub use origin::{Origin, Sourced};
 pub use registry::{Changes, OPTIONS, OptionSpec, Takes, find_option};
 pub use resolve::Config;
+pub use safety::{RESOURCES, Rlimit};
 pub use save::{LiveChanges, SaveError};

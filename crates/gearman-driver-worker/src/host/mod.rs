@@ -28,6 +28,7 @@ use nix::unistd::{Pid, setpgid};
 
 use crate::api::{AddedJob, LoadRequest, Loaded, load};
 use crate::process::{self, Plan};
+use crate::safety::{self, Rights};
 
 /// What the program says about its workers, besides what the supervisor sends.
 pub struct Program<'a> {
@@ -82,6 +83,8 @@ enum Stopped {
 struct Host {
     load: Load,
     loaded: Loaded,
+    /// By job, of those that have fewer.
+    rights: BTreeMap<String, Rights>,
     lifeline: Lifeline,
     scoreboard: File,
     children: signal::SelfPipe,
@@ -153,14 +156,17 @@ impl Host {
         guard::one_thread("by a worker's constructor")?;
         before.no_new_connection()?;
         collapse();
+        // A look-up may leave sockets and threads behind, so this is not done here, but in children.
+        let rights = safety::try_all(loaded.jobs())?;
 
         channel.send(&FromHost::Loaded {
             protocol: PROTOCOL_VERSION,
             jobs: loaded.jobs().iter().map(declaration).collect(),
             workers: loaded.types().iter().map(ToString::to_string).collect(),
+            safety: true,
             warnings: loaded.warnings().to_vec(),
         });
-        Ok(Some(Self { load: load_message, loaded, lifeline, scoreboard, children, workers: BTreeMap::new() }))
+        Ok(Some(Self { load: load_message, loaded, rights, lifeline, scoreboard, children, workers: BTreeMap::new() }))
     }
 
     /// Obeys the socket until the supervisor needs this host no more, or is gone and the last worker too.
@@ -270,10 +276,11 @@ impl Host {
     ///
     /// The rest is leaked: each block that is freed here would cost the child a copy of a page of the host's.
     fn into_plan(self, process: u64, job: String, slot: u32, stdout: String, stderr: String, program: String) -> Plan {
-        let Self { mut load, loaded, lifeline, scoreboard, children: _, workers } = self;
+        let Self { mut load, loaded, mut rights, lifeline, scoreboard, children: _, workers } = self;
+        let own = rights.get_mut(&job).map(mem::take);
         let (server, host_name) = (mem::take(&mut load.server), mem::take(&mut load.host_name));
         let driver_pid = load.driver_pid;
-        mem::forget((load, workers));
+        mem::forget((load, rights, workers));
         Plan {
             process,
             job,
@@ -282,6 +289,7 @@ impl Host {
             stderr,
             program,
             loaded,
+            rights: own,
             lifeline,
             scoreboard,
             server,

@@ -64,10 +64,10 @@ impl Suspects {
     /// a client that submits the same again finds it so.
     pub(super) fn answered(&self, work: &AtWork) {
         if let Some((place, entry)) = self.find(work) {
-            let written =
-                self.scoreboard.write_all_at(&entry.number.to_ne_bytes(), entry_offset(place) + at::ANSWERED as u64);
-            if let Err(error) = written {
-                log::warn!("that a suspect has been answered can't be noted: {error}");
+            // Not by a write: a limit of the size of files (`rlimits.fsize`) would end this process, so far behind in the file.
+            match Slot::map(&self.scoreboard, entry_offset(place) + at::ANSWERED as u64, 8) {
+                Ok(word) => word.store(0, entry.number),
+                Err(error) => log::warn!("that a suspect has been answered can't be noted: {error}"),
             }
         }
     }
