@@ -21,6 +21,8 @@ pub(crate) struct Damage {
     /// Worker processes that their driver has killed, since a job had long outlived its timeout; with the handle of the job
     /// that the process had had longest.
     pub(crate) overdue: Vec<(u32, String)>,
+    /// Asynchronous worker processes that a job has blocked: what the others had to answer stays there.
+    pub(crate) blocked: Vec<(u32, Span)>,
     /// Deaths that drivers have counted, by the job's number.
     pub(crate) counted: HashMap<u32, Vec<Counted>>,
     /// Drivers, ended at once: with all that they ran.
@@ -50,6 +52,12 @@ impl Damage {
         let of_process = of_process.filter(|(pid, _)| *pid == execution.pid).map(|(_, kill)| kill);
         let of_driver = self.quits.iter().filter(|(driver, _)| *driver == execution.driver).map(|(_, quit)| quit);
         of_process.chain(of_driver).filter(|kill| kill.overlaps(span)).map(|kill| kill.from).min()
+    }
+
+    /// When another job blocked its asynchronous process, while it ran or before its answer had gone.
+    pub(crate) fn blocked_within(&self, execution: &Execution, span: Span) -> Option<u64> {
+        let of_process = self.blocked.iter().filter(|(pid, _)| *pid == execution.pid).map(|(_, block)| block);
+        of_process.filter(|block| block.overlaps(span)).map(|block| block.from).min()
     }
 
     /// When the job server was killed that has given it out, before it had surely noted the answer.

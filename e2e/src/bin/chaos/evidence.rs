@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::jobs::{Kind, Task};
+use crate::jobs::{Fate, Kind, Task};
 use crate::note::{LINE, Mark, Note};
 
 /// From SIGKILL's being sent to the end of a process that waits for a processor, in nanoseconds.
@@ -117,6 +117,8 @@ pub(crate) struct Noted {
     pub(crate) lives: Vec<Life>,
     /// Those that a job took down.
     pub(crate) falls: Vec<(u32, Span)>,
+    /// Asynchronous ones that a job has blocked: from then on.
+    pub(crate) blocked: Vec<(u32, Span)>,
 }
 
 /// Reads the workers' file of notes.
@@ -143,7 +145,11 @@ pub(crate) fn noted(notes: &[u8]) -> Result<Noted, String> {
             Mark::Begun => {
                 let life = living.get(&pid).and_then(|life| noted.lives.get_mut(*life)).ok_or_else(unreadable)?;
                 life.begun += 1;
-                life.kind = Some(Task::of(number).kind.of_process());
+                let task = Task::of(number);
+                life.kind = Some(task.kind.of_process());
+                if task.fate == Fate::Blocks {
+                    noted.blocked.push((pid, Span { from: at, until: at }));
+                }
                 noted.executions.entry(number).or_default().push(Execution {
                     pid,
                     driver: note.driver,

@@ -77,7 +77,7 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     }
 
     let notes = fs::read(World::notes(dir)).unwrap_or_default();
-    let (Noted { executions, lives, falls }, unreadable) = match noted(&notes) {
+    let (Noted { executions, lives, falls, blocked }, unreadable) = match noted(&notes) {
         Ok(noted) => (noted, None),
         Err(error) => (Noted::default(), Some(error)),
     };
@@ -85,7 +85,7 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     let World { damage, counts, drivers, .. } = world;
     // Ends what a run that was stopped has left.
     drop(drivers);
-    let (damage, counts) = (Damage { falls, overdue, counted, ..lock(&damage).clone() }, lock(&counts));
+    let (damage, counts) = (Damage { falls, blocked, overdue, counted, ..lock(&damage).clone() }, lock(&counts));
     let heard = by_number(heard);
     let evidence = Evidence { jobs: options.jobs, heard, executions, lives, recycled, damage, began };
     let account = Account::of(&evidence, stop.is_stopped());

@@ -179,7 +179,8 @@ fn reasons(story: &Story<'_>, damage: &Damage) -> usize {
         let forgotten = || story.task.background && before(damage.forgotten(execution, span));
         // A job of a blocking process has had its answer when it is overdue.
         let overdue = story.task.kind == Kind::LimitedWait && damage.overdue(execution, Kind::LimitedWait);
-        overdue || before(damage.killed_within(execution, span)) || forgotten()
+        let held_up = story.task.kind == Kind::LimitedWait && before(damage.blocked_within(execution, span));
+        overdue || held_up || before(damage.killed_within(execution, span)) || forgotten()
     });
     submitted_again + again.count()
 }

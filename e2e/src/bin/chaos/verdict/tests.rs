@@ -145,6 +145,11 @@ fn a_job_that_blocks_its_asynchronous_process_ends_as_poison_and_its_neighbours_
     let waits = |task: &Task| task.kind == Kind::LimitedWait && task.fate == Fate::Done && !task.background;
     assert!(!verdict(task(waits), &answered, &beside, &damage).is_fault());
     assert!(verdict(foreground(), &answered, &beside, &damage).is_fault());
+    // Its method had returned, and its answer had not gone.
+    let done = [ran(1, 5 * SECOND, Some(6 * SECOND)), ran(9, 15 * SECOND, Some(16 * SECOND))];
+    let blocked = |second: u64| Damage { blocked: vec![(1, at(second * SECOND))], ..damage.clone() };
+    assert!(!verdict(task(waits), &answered, &done, &blocked(7)).is_fault());
+    assert!(verdict(task(waits), &answered, &done, &blocked(9)).is_fault());
 }
 
 #[test]
