@@ -96,6 +96,11 @@ fn perform<'scope>(world: &'scope World, disturbance: Disturbance, scope: &'scop
                 order(world, kind, || Some((up(world, &mut random)?, format!("restart {job}"))));
             });
         }
+        Kind::PauseJob => {
+            let job = random.one_of(&console_names()).cloned().unwrap_or_default();
+            let time = Duration::from_millis(50 + random.below(1000));
+            alone(world, kind, scope, move || pause_for(world, kind, &job, time, &mut random));
+        }
         Kind::LogLevel => {
             let level = random.one_of(&LEVELS).copied().unwrap_or_default();
             order(world, kind, || Some((up(world, &mut random)?, format!("set_loglevel {level}"))));
@@ -237,6 +242,20 @@ fn order<'w>(world: &'w World, kind: Kind, mut target: impl FnMut() -> Option<(&
     let counts = &mut lock(&world.counts);
     if !matches!(kind, Kind::Reload | Kind::RestartJob) {
         counts.slowest_answer = counts.slowest_answer.max(took);
+    }
+}
+
+/// Pauses a job of some driver for that long.
+fn pause_for(world: &World, kind: Kind, job: &str, time: Duration, random: &mut Chance) {
+    let obeys = |driver: &Driver, command: &str| {
+        driver.ask(&format!("{command} {job}")).is_ok_and(|(lines, _)| lines == ["OK"])
+    };
+    let paused = find(world, kind, || up(world, random).filter(|driver| obeys(driver, "pause")));
+    let Some(driver) = paused else { return };
+    world.stop.pause(time);
+    // Where the driver has been started again meanwhile, it knows of no pause, and obeys as well.
+    if find(world, kind, || obeys(driver, "resume").then_some(())).is_some() {
+        world.count(kind);
     }
 }
 
