@@ -6,7 +6,7 @@ use std::rc::Rc;
 use e2e::simulate::{Account, last_lines, run, run_traced};
 
 /// A few seconds' worth without optimization.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 60;
 
 #[test]
 fn the_laws_hold_in_worlds_full_of_trouble() {

@@ -3,6 +3,7 @@
 //! They know what the manager was told and what it asked for, and nothing of the world behind that.
 
 mod bounds;
+mod renewal;
 mod settled;
 mod shutdown;
 
@@ -41,6 +42,7 @@ pub const LAWS: &[&str] = &[
     "never more processes than max after a start, never more than max that have not been asked to go",
     "never fewer than min, unless processes die at once (and status says so), or there is no host or no room",
     "a look at the queues stops no busy process",
+    "reload, restart and recycling never leave a job with fewer processes that serve than it is to have, or had",
     "a process is killed only after the shutdown's deadline, a second TERM or INT, QUIT or ABRT",
     "each order is answered exactly once, bounds change only by orders and worker code, operators' bounds stay",
     "no effect names a process, host or job that is not there; each is stopped once, and again when it was adopted",
@@ -119,6 +121,8 @@ enum Heard {
     Order(OrderId, Order),
     Looked,
     Tick,
+    /// What was asked before of a process can be passed on from now on, or is asked again.
+    NowWithPid,
     Other,
 }
 
@@ -145,6 +149,7 @@ impl Laws {
             Event::Order { id, order } => Heard::Order(*id, order.clone()),
             Event::Looked { .. } => Heard::Looked,
             Event::Tick => Heard::Tick,
+            Event::Spawned { .. } | Event::HostGone { .. } => Heard::NowWithPid,
             _ => Heard::Other,
         };
         match event {
@@ -207,6 +212,7 @@ impl Laws {
 
     /// Judges what the manager asks for, and what it shows.
     pub(super) fn judge(&mut self, now: Time, effects: &[Effect], manager: &Manager) -> Result<(), Broken> {
+        let serving = self.serving();
         let mut lines = 0;
         let mut spawned_for: BTreeSet<&str> = BTreeSet::new();
         for effect in effects {
@@ -248,6 +254,7 @@ impl Laws {
         if !self.shutdown.is_over() {
             let snapshot = manager.snapshot(now);
             self.judge_snapshot(now, &snapshot, &spawned_for, effects)?;
+            self.goes_on_serving(&snapshot, &serving)?;
             self.before = snapshot;
         }
         Ok(())
