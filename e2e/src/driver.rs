@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{Console, PATIENCE, Proc, descendants, inhabitants, is_alive};
 
 /// How a driver is to be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FarmBuilder {
     program: PathBuf,
     server: String,
@@ -23,6 +23,7 @@ pub struct FarmBuilder {
     console: bool,
     console_port: Option<u16>,
     files: Vec<(String, String)>,
+    within: Option<PathBuf>,
 }
 
 /// A running driver. Ended, with all that it started, when dropped.
@@ -31,6 +32,7 @@ pub struct Farm {
     child: Child,
     console_port: u16,
     dir: TempDir,
+    builder: FarmBuilder,
 }
 
 impl FarmBuilder {
@@ -81,6 +83,13 @@ impl FarmBuilder {
         self
     }
 
+    /// Runs in a new folder in this one, which is not removed in the end.
+    #[must_use]
+    pub fn within(mut self, parent: &Path) -> Self {
+        self.within = Some(parent.to_owned());
+        self
+    }
+
     fn command(&self, dir: &Path, console_port: u16) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(dir).stdin(Stdio::null());
@@ -88,44 +97,41 @@ impl FarmBuilder {
             command.args(["--server", &self.server, "--console-port", &console_port.to_string(), "--logfile"]);
             command.arg(dir.join("driver.log"));
         }
-        command.env_remove("RUST_BACKTRACE");
+        // What a driver keeps for its next start is the test's, and gone with it.
+        command.env_remove("RUST_BACKTRACE").env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", dir.join("state"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    fn launch(&self, dir: &Path, console_port: u16) -> Child {
+        let stream = |name| fs::OpenOptions::new().append(true).create(true).open(dir.join(name)).unwrap();
+        self.command(dir, console_port).stdout(stream("stdout")).stderr(stream("stderr")).spawn().unwrap()
     }
 
     /// Starts the driver, and waits until its console answers.
     #[must_use]
     pub fn start(self) -> Farm {
         let mut farm = self.start_unwatched();
-        let port = farm.console_port;
-        eventually_or(
-            "the driver's console answers",
-            PATIENCE,
-            || {
-                if let Ok(Some(status)) = farm.child.try_wait() {
-                    panic!("the driver ended with {status}: {}", farm.state());
-                }
-                Console::connect(port).ok()?.try_ask("list").ok().filter(|jobs| !jobs.is_empty()).map(|_| ())
-            },
-            || "no answer".to_owned(),
-        );
+        farm.wait_console();
         farm
     }
 
     /// Starts the driver, and waits for nothing.
     #[must_use]
     pub fn start_unwatched(self) -> Farm {
-        let dir = TempDir::new().unwrap();
+        let dir = match &self.within {
+            None => TempDir::new().unwrap(),
+            Some(parent) => {
+                tempfile::Builder::new().prefix("driver-").disable_cleanup(true).tempdir_in(parent).unwrap()
+            }
+        };
         for (name, text) in &self.files {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
         let console_port = self.console_port.unwrap_or_else(free_port);
-        let stderr = fs::File::create(dir.path().join("stderr")).unwrap();
-        let stdout = fs::File::create(dir.path().join("stdout")).unwrap();
-        let child = self.command(dir.path(), console_port).stdout(stdout).stderr(stderr).spawn().unwrap();
-        Farm { child, console_port, dir }
+        Farm { child: self.launch(dir.path(), console_port), console_port, dir, builder: self }
     }
 }
 
@@ -141,7 +147,31 @@ impl Farm {
             console: true,
             console_port: None,
             files: Vec::new(),
+            within: None,
         }
+    }
+
+    /// Starts the driver again after it has ended ([`Farm::wait_exit`]): same folder, same console port, same log.
+    /// Waits until its console answers.
+    pub fn start_again(&mut self) {
+        assert!(self.child.try_wait().unwrap().is_some(), "the driver still runs: {}", self.state());
+        self.child = self.builder.launch(self.dir.path(), self.console_port);
+        self.wait_console();
+    }
+
+    fn wait_console(&mut self) {
+        let port = self.console_port;
+        eventually_or(
+            "the driver's console answers",
+            PATIENCE,
+            || {
+                if let Ok(Some(status)) = self.child.try_wait() {
+                    panic!("the driver ended with {status}: {}", self.state());
+                }
+                Console::connect(port).ok()?.try_ask("list").ok().filter(|jobs| !jobs.is_empty()).map(|_| ())
+            },
+            || "no answer".to_owned(),
+        );
     }
 
     /// The supervisor's PID.

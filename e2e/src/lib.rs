@@ -16,7 +16,7 @@ pub use console::Console;
 pub use driver::{Farm, FarmBuilder};
 pub use ended::Ended;
 pub use page::assert_page;
-pub use processes::{Proc, descendants, inhabitants, is_alive};
+pub use processes::{Proc, descendants, inhabitants, is_alive, look};
 pub use server_kind::ServerKind;
 
 use std::time::Duration;

@@ -16,7 +16,9 @@ pub struct Proc {
     pub title: String,
 }
 
-fn read(pid: u32) -> Option<Proc> {
+/// The process of this PID, a zombie too.
+#[must_use]
+pub fn look(pid: u32) -> Option<Proc> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;
@@ -33,7 +35,7 @@ pub fn descendants(pid: u32) -> Vec<Proc> {
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?))
+        .filter_map(|entry| look(entry.file_name().to_str()?.parse().ok()?))
         .collect();
     let mut below: Vec<Proc> = Vec::new();
     let mut parents = vec![pid];
@@ -57,5 +59,5 @@ pub fn inhabitants(dir: &Path) -> Vec<u32> {
 /// Whether a process runs (a zombie does not).
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {
-    read(pid).is_some_and(|process| process.state != 'Z')
+    look(pid).is_some_and(|process| process.state != 'Z')
 }

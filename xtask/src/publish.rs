@@ -41,15 +41,58 @@ pub(crate) fn task(build: Build) -> Result<(), Failure> {
         words.push("--no-verify");
     }
     words.extend(crates.iter().flat_map(|published| ["-p", published.name.as_str()]));
-    run(&mut cargo(&words))?;
+    let mut command = cargo(&words);
+    if build == Build::Yes {
+        command.env("CARGO_TARGET_DIR", fresh_target(&metadata)?);
+        forget_unpacked(&crates)?;
+    }
+    run(&mut command)?;
     println!("package: {} crates can be published", crates.len());
     Ok(())
+}
+
+/// An empty directory to build in. What comes from a registry is taken to be the same for ever, so that what was built of
+/// another package of the same version would be used again.
+fn fresh_target(metadata: &str) -> Result<PathBuf, Failure> {
+    let metadata: Value =
+        serde_json::from_str(metadata).map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
+    let target = metadata["target_directory"].as_str().map_or_else(|| root().join("target"), PathBuf::from);
+    let fresh = target.join("packages");
+    remove(&fresh)?;
+    Ok(fresh)
+}
+
+/// Removes what cargo has unpacked of our packages in an earlier run, for the same reason. They come from a registry in a
+/// directory, whose sources have a name that begins with a dash; those of a real registry are left alone.
+fn forget_unpacked(crates: &[Published]) -> Result<(), Failure> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let Some(home) = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))) else {
+        return Ok(());
+    };
+    for registry in std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten() {
+        if registry.file_name().to_string_lossy().starts_with('-') {
+            for published in crates {
+                remove(&registry.path().join(format!("{}-{}", published.name, published.version)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remove(dir: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("{} can't be removed: {error}", dir.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A crate that is published.
 #[derive(Debug, PartialEq)]
 struct Published {
     name: String,
+    version: String,
     dir: PathBuf,
     /// A sentence for each thing that its manifest does not say.
     lacks: Vec<String>,
@@ -69,7 +112,8 @@ fn published(metadata: &str) -> Result<Vec<Published>, Failure> {
         let name = text("name").to_owned();
         let lacks = KEYS.iter().filter(empty).map(|key| format!("{name}: its Cargo.toml has no `{key}`")).collect();
         let manifest = Path::new(text("manifest_path"));
-        Published { lacks, dir: manifest.parent().unwrap_or(manifest).to_path_buf(), name }
+        let version = text("version").to_owned();
+        Published { lacks, version, dir: manifest.parent().unwrap_or(manifest).to_path_buf(), name }
     });
     Ok(published.collect())
 }
@@ -129,13 +173,13 @@ mod tests {
     #[test]
     fn what_is_published_must_say_what_it_is() {
         let metadata = r#"{"packages": [
-            {"name": "a", "publish": null, "manifest_path": "/r/a/Cargo.toml", "description": "A.", "readme": null,
+            {"name": "a", "version": "1.2.3", "publish": null, "manifest_path": "/r/a/Cargo.toml", "description": "A.", "readme": null,
              "license": "MIT", "repository": "https://example.org", "keywords": [], "categories": ["x"]},
             {"name": "b", "publish": [], "manifest_path": "/r/b/Cargo.toml"}]}"#;
         let lacks = ["readme", "keywords"].map(|key| format!("a: its Cargo.toml has no `{key}`"));
         assert_eq!(
             published(metadata).unwrap(),
-            [Published { name: "a".into(), dir: "/r/a".into(), lacks: lacks.into() }]
+            [Published { name: "a".into(), version: "1.2.3".into(), dir: "/r/a".into(), lacks: lacks.into() }]
         );
         assert!(published("no json").is_err());
     }

@@ -5,6 +5,7 @@ pub mod duration;
 pub mod layout;
 pub mod level;
 pub mod log_entry;
+pub mod size;
 pub mod suggest;
 pub mod words;
 
@@ -16,5 +17,6 @@ pub mod process;
 pub mod scaling;
 pub mod snapshot;
 pub mod snapshot_json;
+pub mod suspects_json;
 pub mod terminal;
 pub mod time;

@@ -45,6 +45,9 @@ pub struct Activity {
     pub jobs_done: u64,
     /// The job in hand, where it is busy and the slot says it.
     pub current: Option<CurrentJob>,
+    /// The job that answers for it if the process goes down: the one in hand, and where there are several, the one whose
+    /// code runs.
+    pub at_work: Option<Box<JobAtWork>>,
     /// It has reached a limit of its own and is to be replaced; it takes jobs until it is asked to stop.
     pub spent: Option<Spent>,
 }
@@ -59,6 +62,7 @@ impl Activity {
             last_error: None,
             jobs_done: 0,
             current: None,
+            at_work: None,
             spent: None,
         }
     }
@@ -105,6 +109,41 @@ pub struct CurrentJob {
     pub function: String,
     /// The job server's handle; empty where the slot does not hold it.
     pub handle: String,
+    /// When it began. Of several in hand, this is the one that has been there longest.
+    pub started: Time,
+}
+
+/// A job at work, and what it is known by wherever it turns up again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobAtWork {
+    /// The function, as registered.
+    pub function: String,
+    /// The job server's handle.
+    pub handle: String,
+    /// The client's unique; empty: it gave none.
+    pub unique: String,
+    /// The job server; empty where there is a unique.
+    pub server: String,
+}
+
+impl JobAtWork {
+    /// Whether both are the same job: by function and unique, and where there is none by job server and handle.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.function == other.function
+            && self.unique == other.unique
+            && (!self.unique.is_empty() || (&self.server, &self.handle) == (&other.server, &other.handle))
+    }
+}
+
+impl fmt::Display for JobAtWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, handle, unique, server } = self;
+        if unique.is_empty() {
+            write!(f, "{function} (handle {handle} at {server}, no unique)")
+        } else {
+            write!(f, "{function} (handle {handle}, unique {unique})")
+        }
+    }
 }
 
 /// When a job last failed, and with what words.

@@ -18,9 +18,10 @@ pub fn to_json(snapshot: &Snapshot) -> String {
     fit_for_terminal(serde_json::to_string(&Driver::of(snapshot)).expect("texts, numbers and lists are always JSON"))
 }
 
-/// The same JSON, with what would change how a terminal shows it escaped. JSON itself escapes ASCII's control characters.
+/// The same JSON, with what would change how a terminal shows it escaped. JSON itself escapes ASCII's control characters
+/// but one, DEL.
 pub(crate) fn fit_for_terminal(json: String) -> String {
-    if json.is_ascii() {
+    if !json.contains(terminal::disturbs) {
         return json;
     }
     let mut shown = String::with_capacity(json.len());
@@ -238,7 +239,7 @@ mod tests {
             state: ActivityState::Busy,
             since: Time::after_start(Duration::from_millis(99_500)),
             jobs_done: 7,
-            current: Some(CurrentJob { function: "a::f".to_owned(), handle: "H:node1:3".to_owned() }),
+            current: Some(CurrentJob { function: "a::f".to_owned(), handle: "H:node1:3".to_owned(), started: at(9) }),
         };
         let job = JobSnapshot {
             name: "a::group".to_owned(),
@@ -282,6 +283,12 @@ mod tests {
         insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
         let read: serde_json::Value = serde_json::from_str(&to_json(&busy_driver())).unwrap();
         assert_eq!(read["jobs"][0]["last_error"]["message"], "bad\u{9b}\u{202e}\nü");
+    }
+
+    #[test]
+    fn what_is_fit_stays_and_del_is_escaped_among_plain_letters() {
+        assert_eq!(fit_for_terminal(r#""bad\n""#.to_owned()), r#""bad\n""#);
+        assert_eq!(fit_for_terminal("\"a\u{7f}b\"".to_owned()), r#""a\u007fb""#);
     }
 
     #[test]

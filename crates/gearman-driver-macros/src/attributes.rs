@@ -8,10 +8,12 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Result, Token};
 
-use crate::duration;
+use crate::{duration, size};
 
 /// As in the console and in `gearman_driver_worker::api::MAX_PROCESSES`.
 const MAX_PROCESSES: u32 = 65_535;
+/// As in `gearman_driver_wire::job_limits`.
+const MIN_MAX_MEMORY: u64 = 1 << 20;
 
 const JOB: &[&str] = &[
     "name",
@@ -23,10 +25,16 @@ const JOB: &[&str] = &[
     "exceptions",
     "max_idle_time",
     "concurrency",
+    "timeout",
+    "max_jobs",
+    "max_age",
+    "max_memory",
+    "jitter",
+    "drain_timeout",
 ];
 const WORKER: &[&str] = &["encode", "decode", "client"];
 /// Part of the contract, and not built yet.
-const LATER: &[&str] = &["timeout", "prefetch", "max_jobs", "max_age", "max_memory", "jitter", "drain_timeout"];
+const LATER: &[&str] = &["prefetch"];
 
 /// A bound or limit, and where it stands.
 #[derive(Clone, Copy)]
@@ -67,6 +75,12 @@ pub(crate) struct JobArguments {
     pub(crate) exceptions: bool,
     pub(crate) max_idle_time: Option<Limit<Duration>>,
     pub(crate) concurrency: Option<Bound>,
+    pub(crate) timeout: Option<Limit<Duration>>,
+    pub(crate) max_jobs: Option<Limit<u64>>,
+    pub(crate) max_age: Option<Limit<Duration>>,
+    pub(crate) max_memory: Option<Limit<u64>>,
+    pub(crate) jitter: Option<Limit<f64>>,
+    pub(crate) drain_timeout: Option<Limit<Duration>>,
 }
 
 /// What `#[worker(..)]` says.
@@ -97,6 +111,12 @@ impl JobArguments {
                 "decode" => job.decode = Some(argument.codec()?),
                 "max_idle_time" => job.max_idle_time = Some(argument.duration()?),
                 "concurrency" => job.concurrency = Some(argument.bound(1)?),
+                "timeout" => job.timeout = Some(argument.some_time()?),
+                "max_jobs" => job.max_jobs = Some(argument.count()?),
+                "max_age" => job.max_age = Some(argument.some_time()?),
+                "max_memory" => job.max_memory = Some(argument.memory()?),
+                "jitter" => job.jitter = Some(argument.share()?),
+                "drain_timeout" => job.drain_timeout = Some(argument.duration()?),
                 _ => job.exceptions = argument.flag()?,
             }
         }
@@ -219,15 +239,66 @@ impl Argument {
         }
     }
 
-    fn duration(&self) -> Result<Limit<Duration>> {
-        let text = match self.literal() {
+    fn limit<T>(&self, value: T) -> Limit<T> {
+        Limit { value, span: self.name.span() }
+    }
+
+    /// The text of a string or of a number without a suffix; empty for anything else.
+    fn text_or_number(&self) -> String {
+        match self.literal() {
             Some(Lit::Str(text)) => text.value(),
             Some(Lit::Int(number)) if number.suffix().is_empty() => number.base10_digits().to_owned(),
             Some(Lit::Float(number)) if number.suffix().is_empty() => number.base10_digits().to_owned(),
             _ => String::new(),
+        }
+    }
+
+    /// A duration that is not zero.
+    fn some_time(&self) -> Result<Limit<Duration>> {
+        let time = self.duration()?;
+        if time.value.is_zero() {
+            return Err(self.error(format!("`{}` of 0 is no limit: leave it out where there is to be none", self.name)));
+        }
+        Ok(time)
+    }
+
+    fn count(&self) -> Result<Limit<u64>> {
+        let number = match self.literal() {
+            Some(Lit::Int(number)) => number.base10_parse::<u64>().ok().filter(|number| *number > 0),
+            _ => None,
         };
-        match duration::parse(&text) {
-            Some(value) => Ok(Limit { value, span: self.name.span() }),
+        let count = number.map(|number| self.limit(number));
+        count.ok_or_else(|| self.error(format!("`{}` is a whole number of jobs, 1 or more", self.name)))
+    }
+
+    fn memory(&self) -> Result<Limit<u64>> {
+        match size::parse(&self.text_or_number()) {
+            Some(bytes) if bytes >= MIN_MAX_MEMORY => Ok(self.limit(bytes)),
+            Some(_) => {
+                Err(self
+                    .error(format!("`{}` is 1 MiB or more: a process grows by as much by merely running", self.name)))
+            }
+            None => Err(self.error(format!(
+                "`{0}` is a size: `{0} = \"100MB\"`, say; units are B, kB, MB, GB, TB and KiB, MiB, GiB, TiB, a bare \
+                 number is bytes",
+                self.name
+            ))),
+        }
+    }
+
+    fn share(&self) -> Result<Limit<f64>> {
+        let number = match self.literal() {
+            Some(Lit::Int(number)) => number.base10_parse::<f64>().ok(),
+            Some(Lit::Float(number)) => number.base10_parse::<f64>().ok(),
+            _ => None,
+        };
+        let share = number.filter(|number| (0.0..=1.0).contains(number)).map(|number| self.limit(number));
+        share.ok_or_else(|| self.error(format!("`{}` is a number from 0 to 1", self.name)))
+    }
+
+    fn duration(&self) -> Result<Limit<Duration>> {
+        match duration::parse(&self.text_or_number()) {
+            Some(value) => Ok(self.limit(value)),
             None => Err(self.error(format!(
                 "`{0}` is a duration: `{0} = \"5m\"`, say; units are ms, s, m, h and d, a bare number is seconds",
                 self.name

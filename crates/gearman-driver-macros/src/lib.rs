@@ -14,6 +14,7 @@ mod duration;
 mod emit;
 mod hooks;
 mod method;
+mod size;
 mod worker;
 
 use proc_macro::TokenStream;
@@ -32,13 +33,25 @@ use quote::quote;
 /// module that it stands in. A worker with a `prefix` of its own has none: the names of its functions are known only
 /// at run time.
 ///
-/// The worker's path is that of the module in which this impl block stands, and the type's name.
+/// The worker's path is that of the module in which this impl block stands, and the type's name. `Driver::namespaces` finds
+/// it by that, and it is the beginning of its functions' names.
+///
+/// `fn new(options: &WorkerOptions) -> Self` (or `Result<Self, E>`) builds the worker, once, in the host, before any
+/// fork; without it, `Default` does. The signatures of the other hooks are those of the trait `Worker`, where `process_start`
+/// and `begin` may return nothing as well. Methods without `#[job]` that have no hook's name are the worker's own business.
+/// A worker type needs neither `Send` nor `Sync`, and can't be generic.
 #[proc_macro_attribute]
 pub fn worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
     worker::expand(arguments.into(), &item.into()).into()
 }
 
 /// Makes a method of a [`macro@worker`] impl block a function that clients can call.
+///
+/// The method takes `&self`, then optionally the job (`&mut Job` or `&Job`), then optionally the workload: `&[u8]`,
+/// `Vec<u8>`, `&str`, `String`, `Json<T>`, or what its decoder returns. It returns the client's result: `Vec<u8>`,
+/// `&'static [u8]`, `String`, `&'static str`, `()`, `Json<T>`, or what its encoder takes; alone, or in a `Result` with any
+/// error that `?` turns into `Error`. An `Err` fails the job with its message, and so does a panic, after which the process
+/// is replaced.
 ///
 /// | attribute | means | default |
 /// | --- | --- | --- |
@@ -51,6 +64,12 @@ pub fn worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `exceptions = true` | failures go out as WORK_EXCEPTION | WORK_WARNING and WORK_FAIL |
 /// | `max_idle_time = ".."` | how long a process above the minimum may stay idle: `5`, `500ms`, `5m`; once per group | the driver's |
 /// | `concurrency = N` | `async fn` only: jobs at once in one process; once per group | 1 |
+/// | `timeout = ".."` | how long a job may take until its client is told that it failed; 5 s later a process that still has it is killed; once per group | for ever |
+/// | `max_jobs = N` | how many jobs a process does before it is replaced, and never more; once per group | no limit |
+/// | `max_age = ".."` | how old a process becomes before it is replaced; once per group | no limit |
+/// | `max_memory = ".."` | by how much the memory that a process shares with no other may grow before it is replaced: `"100MB"`, `"1GiB"`, a number of bytes; once per group | no limit |
+/// | `jitter = ..` | by which part of them, 0 to 1, the last three are lowered at the most, by chance, in each process; once per group | 0.1 |
+/// | `drain_timeout = ".."` | how long a process may take to finish its job when the driver ends, where that is longer than its `shutdown_timeout`; once per group | the driver's |
 ///
 /// An `async fn` runs on a tokio runtime of one thread. Each process of a worker that has one makes it after its fork, before
 /// `process_start`, also where the process's own methods are plain. Its future need not be `Send`; for the same reason `job` and the workload can't go into

@@ -1,12 +1,14 @@
 //! One `#[job]` method: what it takes and returns, and the function that is written for it.
 
+use std::time::Duration;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Ident, ImplItemFn, Result, ReturnType, Signature, Type};
 
-use crate::attributes::{Codec, JobArguments, WorkerArguments};
+use crate::attributes::{Codec, JobArguments, Limit, WorkerArguments};
 use crate::hooks::{is_named, takes_shared_self, typed_arguments};
 use crate::{cfg, emit};
 
@@ -215,10 +217,7 @@ impl JobMethod {
         let min_processes = bound(self.arguments.min_processes);
         let max_processes = bound(self.arguments.max_processes);
         let concurrency = bound(self.arguments.concurrency);
-        let max_idle_time = optional(self.arguments.max_idle_time.map(|time| {
-            let micros = u64::try_from(time.value.as_micros()).unwrap_or(u64::MAX);
-            quote!(::core::time::Duration::from_micros(#micros))
-        }));
+        let limits = self.limits();
         let run = if self.is_async { quote!(Async) } else { quote!(Sync) };
         let process_group = optional(self.arguments.process_group.as_ref().map(|group| quote!(#group)));
         quote! {
@@ -230,9 +229,50 @@ impl JobMethod {
                 max_processes: #max_processes,
                 process_group: #process_group,
                 exceptions: #exceptions,
-                max_idle_time: #max_idle_time,
+                limits: #limits,
                 concurrency: #concurrency,
                 run: #private::Run::#run(#function),
+            }
+        }
+    }
+}
+
+impl JobMethod {
+    /// The limits that its attribute sets.
+    fn limits(&self) -> TokenStream {
+        let private = emit::private();
+        let time = |limit: Option<Limit<Duration>>| {
+            optional(limit.map(|time| {
+                let micros = u64::try_from(time.value.as_micros()).unwrap_or(u64::MAX);
+                quote!(::core::time::Duration::from_micros(#micros))
+            }))
+        };
+        let number = |limit: Option<Limit<u64>>| {
+            optional(limit.map(|limit| {
+                let number = limit.value;
+                quote!(#number)
+            }))
+        };
+        let arguments = &self.arguments;
+        let max_idle_time = time(arguments.max_idle_time);
+        let timeout = time(arguments.timeout);
+        let max_jobs = number(arguments.max_jobs);
+        let max_age = time(arguments.max_age);
+        let max_memory = number(arguments.max_memory);
+        let jitter = optional(arguments.jitter.map(|limit| {
+            let share = limit.value;
+            quote!(#share)
+        }));
+        let drain_timeout = time(arguments.drain_timeout);
+        quote! {
+            #private::JobLimits {
+                max_idle_time: #max_idle_time,
+                timeout: #timeout,
+                max_jobs: #max_jobs,
+                max_age: #max_age,
+                max_memory: #max_memory,
+                jitter: #jitter,
+                drain_timeout: #drain_timeout,
             }
         }
     }

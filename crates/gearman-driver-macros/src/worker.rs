@@ -1,11 +1,11 @@
 //! The impl block under `#[worker]`: what stands in it, and what must hold across its methods.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, PathArguments, Result, Type};
 
-use crate::attributes::{Bound, Client, JobArguments, WorkerArguments};
+use crate::attributes::{Bound, Client, JobArguments, Limit, WorkerArguments};
 use crate::client;
 use crate::emit;
 use crate::hooks::Override;
@@ -231,15 +231,22 @@ fn check_across(jobs: &[JobMethod], errors: &mut Errors) {
 /// Two methods of one process group.
 fn check_group(job: &JobMethod, earlier: &JobMethod, errors: &mut Errors) {
     let (this, other) = (&job.arguments, &earlier.arguments);
-    let span = |bound: Option<Bound>| bound.map(|bound| bound.span);
-    let idle = |arguments: &JobArguments| arguments.max_idle_time.map(|time| time.span);
+    fn spans<T: Copy>(this: Option<Limit<T>>, other: Option<Limit<T>>) -> (Option<Span>, Option<Span>) {
+        (this.map(|limit| limit.span), other.map(|limit| limit.span))
+    }
     let limits = [
-        ("min_processes", span(this.min_processes), span(other.min_processes)),
-        ("max_processes", span(this.max_processes), span(other.max_processes)),
-        ("max_idle_time", idle(this), idle(other)),
-        ("concurrency", span(this.concurrency), span(other.concurrency)),
+        ("min_processes", spans(this.min_processes, other.min_processes)),
+        ("max_processes", spans(this.max_processes, other.max_processes)),
+        ("max_idle_time", spans(this.max_idle_time, other.max_idle_time)),
+        ("concurrency", spans(this.concurrency, other.concurrency)),
+        ("timeout", spans(this.timeout, other.timeout)),
+        ("max_jobs", spans(this.max_jobs, other.max_jobs)),
+        ("max_age", spans(this.max_age, other.max_age)),
+        ("max_memory", spans(this.max_memory, other.max_memory)),
+        ("jitter", spans(this.jitter, other.jitter)),
+        ("drain_timeout", spans(this.drain_timeout, other.drain_timeout)),
     ];
-    for (bound, this, other) in limits {
+    for (bound, (this, other)) in limits {
         if let (Some(this), Some(_)) = (this, other) {
             errors.add(Error::new(
                 this,

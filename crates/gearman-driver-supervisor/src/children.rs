@@ -190,6 +190,8 @@ impl Supervisor {
 
     /// A worker process ended and is reaped.
     pub(crate) async fn exited(&mut self, id: ProcessId, status: ExitStatus) {
+        // What was answered before this end is not to be counted with it.
+        self.note_answers().await;
         let final_activity = self.activity(id);
         if self.forget(id).await {
             self.event(Event::Exited { process: id, status, final_activity }).await;

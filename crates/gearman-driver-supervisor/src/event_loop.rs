@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use gearman_driver_core::config::Origin;
 use gearman_driver_core::log_entry::Entry;
-use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal};
+use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal, Suspect};
 use gearman_driver_core::order::OrderId;
 use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
 use gearman_driver_front::{Handle, Request, console};
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
+use gearman_driver_wire::job_limits::JobLimits;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -29,6 +30,8 @@ use crate::records;
 use crate::replies::Replies;
 use crate::runtime_dir::RuntimeDir;
 use crate::scoreboard::{Scoreboard, activity};
+use crate::state::State;
+use crate::suspects::Published;
 use crate::unknown_job::UnknownJobs;
 use crate::unknown_job_command::{RunId, UnknownJobCommand};
 use crate::{Checked, RunError, Setup, names, signals};
@@ -58,6 +61,9 @@ const NEWS: usize = 1024;
 /// How many requests of operators may wait.
 const REQUESTS: usize = 256;
 
+/// How soon it is seen that a worker has answered a job that took down others. (Other workers see it at once.)
+const ANSWERS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The state of the shell.
 pub(crate) struct Supervisor {
     pub(crate) setup: Setup,
@@ -65,6 +71,10 @@ pub(crate) struct Supervisor {
     pub(crate) log: Log,
     pub(crate) runtime_dir: RuntimeDir,
     pub(crate) scoreboard: Scoreboard,
+    /// The suspects as the workers see them.
+    pub(crate) published: Published,
+    /// Where suspects are kept for the next driver.
+    pub(crate) state: State,
     pub(crate) hosts: BTreeMap<HostId, Host>,
     pub(crate) processes: Processes,
     pub(crate) generations: Generations,
@@ -113,7 +123,8 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
     }
     let result = in_runtime(async {
         let listener = listen(&setup).await?;
-        let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone())?;
+        let kept = State::open(&setup.config, &setup.servers.to_string(), &log);
+        let (mut supervisor, mut news, handle, requests) = Supervisor::new(setup, clock, log.clone(), kept)?;
         reachable(&handle);
         if let Some(listener) = listener {
             if let Ok(address) = listener.local_addr() {
@@ -145,7 +156,8 @@ pub fn check(setup: Setup) -> Result<Checked, RunError> {
     let clock = Clock::start();
     let log = Log::warnings_on_stderr(&setup.config, clock)?;
     in_runtime(async {
-        let (mut supervisor, mut news, _handle, _requests) = Supervisor::new(setup, clock, log)?;
+        let (mut supervisor, mut news, _handle, _requests) =
+            Supervisor::new(setup, clock, log, (State::none(), Vec::new()))?;
         supervisor.check(&mut news).await
     })?
 }
@@ -177,6 +189,7 @@ impl Supervisor {
         mut setup: Setup,
         clock: Clock,
         log: Log,
+        (state, suspects): (State, Vec<Suspect>),
     ) -> Result<(Self, mpsc::Receiver<News>, Handle, mpsc::Receiver<Request>), RunError> {
         let failed = |what| move |source| RunError::Setup { what, source };
         gearman_driver_sys::reap::become_subreaper().map_err(failed("the reaping of orphans"))?;
@@ -195,11 +208,15 @@ impl Supervisor {
             policy: setup.config.scaling,
             seed: u64::from(std::process::id()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            poison_limit: setup.config.poison_limit,
+            suspects,
         };
         let supervisor = Self {
             clock,
             runtime_dir: RuntimeDir::create(setup.config.name.as_deref()).map_err(failed("the run-time directory"))?,
             scoreboard: Scoreboard::create().map_err(failed("the scoreboard"))?,
+            published: Published::default(),
+            state,
             hosts: BTreeMap::new(),
             processes: Processes::default(),
             generations: Generations::new(setup.config.clone(), setup.servers.clone(), setup.reconfigure.take()),
@@ -239,6 +256,8 @@ impl Supervisor {
             }
             // Asked anew each time: any event may have moved it.
             let deadline = self.manager.next_deadline().map(|time| self.clock.until(time));
+            let look = (!self.published.is_empty()).then_some(ANSWERS_INTERVAL);
+            let deadline = deadline.into_iter().chain(look).min();
             let due = async {
                 match deadline {
                     Some(wait) => tokio::time::sleep(wait).await,
@@ -250,6 +269,7 @@ impl Supervisor {
                 Some(news) = news.recv() => self.news(news).await,
                 Some(request) = requests.recv() => self.request(request).await,
                 () = due => {
+                    self.note_answers().await;
                     self.observe_processes().await;
                     self.event(Event::Tick).await;
                 }
@@ -454,6 +474,15 @@ impl Supervisor {
         let bounds = |attributes: &gearman_driver_core::config::RuntimeAttributes| RuntimeBounds {
             min_processes: attributes.min_processes,
             max_processes: attributes.max_processes,
+            limits: JobLimits {
+                max_idle_time: attributes.max_idle_time,
+                timeout: attributes.timeout,
+                max_jobs: attributes.max_jobs,
+                max_age: attributes.max_age,
+                max_memory: attributes.max_memory,
+                jitter: attributes.jitter,
+                drain_timeout: attributes.drain_timeout,
+            },
         };
         ToHost::Load(Box::new(Load {
             protocol: PROTOCOL_VERSION,

@@ -37,7 +37,12 @@ impl Supervisor {
         self.pending.push_back(Event::Configured {
             max_idle_time: (old.max_idle_time != new.max_idle_time).then_some(new.max_idle_time),
             shutdown_timeout: new.shutdown_timeout,
+            poison_limit: new.poison_limit,
         });
+        // What is kept from now on was counted with this code.
+        if let Some(host) = self.hosts.values().find(|host| host.generation == generation) {
+            self.state.loaded_from(host.pid);
+        }
         let needed: Vec<u32> = self.hosts.values().map(|host| host.generation).collect();
         self.generations.keep(|generation| needed.contains(&generation));
     }
@@ -86,6 +91,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         ("user", old.user != new.user),
         ("group", old.group != new.group),
         ("name", old.name != new.name),
+        ("state_dir", old.state_dir != new.state_dir),
         ("embedded_server", old.embedded_server != new.embedded_server),
         ("scaling", old.scaling.name() != new.scaling.name()),
     ];

@@ -29,6 +29,8 @@ mod replies;
 mod runtime_dir;
 mod scoreboard;
 mod signals;
+mod state;
+mod suspects;
 mod unknown_job;
 mod unknown_job_command;
 

@@ -44,6 +44,7 @@ impl Supervisor {
                 }
                 self.unknown_jobs.call(unknown);
             }
+            Effect::Suspects(suspects) => self.suspects(&suspects),
             Effect::Log(line) => self.log.write(&Entry::of(&line, CATEGORY)),
             Effect::Exit { code, message } => self.exit = Some((code, message)),
         }

@@ -6,7 +6,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, LastError};
+use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, JobAtWork, LastError, Spent};
+use gearman_driver_wire::poison::FILE_BYTES;
 use gearman_driver_wire::scoreboard::{self, SLOT_BYTES, SLOTS, Slot, State, at};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -23,8 +24,13 @@ pub(crate) struct Scoreboard {
 impl Scoreboard {
     pub(crate) fn create() -> io::Result<Self> {
         let memory = File::from(memfd_create(c"gearman-driver-scoreboard", MFdFlags::MFD_CLOEXEC)?);
-        memory.set_len(scoreboard::offset(SLOTS))?;
+        memory.set_len(FILE_BYTES)?;
         Ok(Self { memory, freed: BTreeSet::new(), next: 0 })
+    }
+
+    /// The file, for what stands behind the slots.
+    pub(crate) fn file(&self) -> &File {
+        &self.memory
     }
 
     /// The path under which a host opens it.
@@ -59,13 +65,19 @@ impl Scoreboard {
         self.memory.read_exact_at(&mut bytes, scoreboard::offset(slot)).ok()?;
         let mut read = Slot::read(&bytes).filter(|read| read.process == process)?;
         // A text that was written twice meanwhile may be half of each: then it is left out.
-        let mut count = [0; 8];
-        for (place, text) in [(at::MESSAGE, &mut read.message), (at::HANDLE, &mut read.handle)] {
+        let written_twice = |place: usize| {
+            let mut count = [0; 8];
             self.memory.read_exact_at(&mut count, scoreboard::offset(slot) + place as u64).ok()?;
             let before = u64::from_ne_bytes(bytes[place..place + 8].try_into().expect("eight bytes"));
-            if u64::from_ne_bytes(count).wrapping_sub(before) > 1 {
+            Some(u64::from_ne_bytes(count).wrapping_sub(before) > 1)
+        };
+        for (place, text) in [(at::MESSAGE, &mut read.message), (at::HANDLE, &mut read.handle)] {
+            if written_twice(place)? {
                 text.clear();
             }
+        }
+        if written_twice(at::AT_WORK)? {
+            read.at_work = None;
         }
         Some(read)
     }
@@ -79,10 +91,16 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         State::Busy => ActivityState::Busy,
         State::Draining => ActivityState::Draining,
     };
-    let current = slot
-        .function
-        .and_then(|function| functions.get(function))
-        .map(|function| CurrentJob { function: function.clone(), handle: slot.handle.clone() });
+    let at_work = slot.at_work.as_ref().and_then(|work| {
+        let function = functions.get(work.function)?.clone();
+        let gearman_driver_wire::poison::Identity { handle, unique, server } = work.identity.clone();
+        Some(Box::new(JobAtWork { function, handle, unique, server }))
+    });
+    let current = slot.function.and_then(|function| functions.get(function)).map(|function| CurrentJob {
+        function: function.clone(),
+        handle: slot.handle.clone(),
+        started: clock.workers(slot.job_started.unwrap_or(slot.state_since)),
+    });
     Activity {
         state,
         since: clock.workers(slot.state_since),
@@ -90,7 +108,11 @@ pub(crate) fn activity(slot: &Slot, clock: Clock, functions: &[String]) -> Activ
         last_error: slot.last_error.map(|millis| LastError { at: unix_seconds(millis), message: slot.message.clone() }),
         jobs_done: slot.done.saturating_add(slot.failed),
         current,
-        spent: None,
+        at_work,
+        spent: slot.spent.map(|spent| match spent {
+            scoreboard::Spent::Jobs => Spent::Jobs,
+            scoreboard::Spent::Memory => Spent::Memory,
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{ForkResult, Pid, gettid};
 
-use crate::stat::Stat;
+use crate::stat;
 
 /// What [`fork`] returned, in which process.
 #[derive(Debug)]
@@ -56,9 +56,15 @@ const GOING: Duration = Duration::from_millis(200);
 /// When `/proc/self/task` cannot be read.
 pub fn other_threads() -> std::io::Result<Vec<String>> {
     // The usual case without a list, for which the C library would allocate 32 KiB.
-    if Stat::read()?.threads() == Some(1) {
+    if stat::threads()? == Some(1) {
         return Ok(Vec::new());
     }
+    threads_that_stay()
+}
+
+#[cold]
+#[inline(never)]
+fn threads_that_stay() -> std::io::Result<Vec<String>> {
     let end = Instant::now() + GOING;
     loop {
         let names = listed_threads()?;

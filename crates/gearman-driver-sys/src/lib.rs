@@ -10,6 +10,7 @@
 //! - [`reap`]: waiting for children without losing their PID.
 //! - [`hugepages`]: huge pages for what a host has loaded.
 //! - [`heap`]: the C library's heap, made ready for forks.
+//! - [`memory`]: how much memory this process shares with no other.
 //! - [`fds`]: descriptors: which are sockets, how many may be open.
 
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod fork;
 pub mod heap;
 pub mod hugepages;
 pub mod lifeline;
+pub mod memory;
 pub mod reap;
 pub mod shared;
 pub mod signal;

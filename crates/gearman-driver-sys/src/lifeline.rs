@@ -132,8 +132,11 @@ fn at_end(fd: libc::c_int) -> bool {
 
 /// Starts a process that reads what comes on 1 and 2, as long as this process lives.
 ///
+/// Not inlined: its buffer is not to be in the frame of the handler, which each worker process calls once.
+///
 /// # Safety
 /// Async-signal-safe: system calls alone, on its own stack, in the new process too, which never returns.
+#[inline(never)]
 unsafe fn leave_drain() {
     // SAFETY: see above. fork(2) without the C library's handlers, which may take locks; without an exit signal, so
     // that a job that waits for "any child" is not told of this one.

@@ -17,6 +17,11 @@ pub struct Slot {
     bytes: usize,
 }
 
+// SAFETY: the mapping stays where it is until the `Slot` is dropped, by its only owner, and all access to it is by atomics.
+unsafe impl Send for Slot {}
+// SAFETY: as above.
+unsafe impl Sync for Slot {}
+
 impl Slot {
     /// Maps `bytes` bytes at `offset` of `file`.
     ///
@@ -58,7 +63,7 @@ impl Slot {
         self.word(at).store(value, Ordering::Release);
     }
 
-    /// Adds to the word at offset `at`, of which this process is the only writer.
+    /// Adds to the word at offset `at`, of which this process is the only writer, and of its threads one at a time.
     pub fn add(&self, at: usize, value: u64) {
         self.store(at, self.load(at).wrapping_add(value));
     }

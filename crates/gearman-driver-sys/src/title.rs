@@ -8,7 +8,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::stat::Stat;
+use crate::stat::{self, Stat};
 
 struct Area {
     start: usize,
@@ -27,8 +27,7 @@ static AREA: OnceLock<Option<Area>> = OnceLock::new();
 /// `ps -o comm`) is set all the same.
 pub fn set(title: &str) -> io::Result<()> {
     // Not `one_thread`: that may wait, which is not worth it for a title.
-    let stat = Stat::read()?;
-    if stat.threads() != Some(1) {
+    if stat::threads()? != Some(1) {
         return Err(io::Error::other("this process has more than one thread, and its environment may be read"));
     }
     // A NUL would end it.
@@ -39,7 +38,7 @@ pub fn set(title: &str) -> io::Result<()> {
     let length = title.len().min(15);
     short[..length].copy_from_slice(&title[..length]);
     nix::sys::prctl::set_name(CStr::from_bytes_until_nul(&short).map_err(io::Error::other)?)?;
-    let Some(area) = AREA.get_or_init(|| find_area(&stat)) else {
+    let Some(area) = AREA.get_or_init(find_area) else {
         return Err(io::Error::other("the area of the arguments was not found in /proc/self/stat"));
     };
     let length = title.len().min(area.bytes - 1);
@@ -56,7 +55,10 @@ pub fn set(title: &str) -> io::Result<()> {
 }
 
 /// Finds the area, and moves the environment out of it.
-fn find_area(stat: &Stat) -> Option<Area> {
+#[cold]
+#[inline(never)]
+fn find_area() -> Option<Area> {
+    let stat = Stat::<2048>::read().ok()?;
     let (arg_start, arg_end) = (stat.number(48)?, stat.number(49)?);
     let (env_start, env_end) = (stat.number(50)?, stat.number(51)?);
     let end = if env_start == arg_end { env_end } else { arg_end };

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::job_limits::JobLimits;
+
 /// The version that [`ToHost::Load`] and [`FromHost::Loaded`] carry.
 pub const PROTOCOL_VERSION: u32 = 1;
 
@@ -85,13 +87,13 @@ pub struct Load {
     /// Options for the workers' constructors, by type path; `GLOBAL` under each.
     #[serde(default)]
     pub worker_options: BTreeMap<String, Map<String, Value>>,
-    /// Bounds that override those in the code, by job name.
+    /// Bounds and limits that override those in the code, by job name.
     #[serde(default)]
     pub job_runtime_attributes: BTreeMap<String, RuntimeBounds>,
 }
 
-/// Bounds of a job as the configuration overrides them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What the configuration says of a job, over what its code says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuntimeBounds {
     /// Overrides `min_processes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +101,9 @@ pub struct RuntimeBounds {
     /// Overrides `max_processes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_processes: Option<u32>,
+    /// Overrides these.
+    #[serde(flatten)]
+    pub limits: JobLimits,
 }
 
 /// What a host tells the supervisor.
@@ -161,9 +166,9 @@ pub struct JobDeclaration {
     pub min_processes: u32,
     /// `MaxProcesses` of the original.
     pub max_processes: u32,
-    /// How long a process above the minimum may stay idle, in seconds; without it, the driver's `max_idle_time`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_idle_time: Option<f64>,
+    /// What else its code and its operator say of it.
+    #[serde(flatten)]
+    pub limits: JobLimits,
 }
 
 /// A line of the host protocol is none.

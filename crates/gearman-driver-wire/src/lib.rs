@@ -2,6 +2,7 @@
 //!
 //! - [`role`]: how an executable that is started again learns that it is a host.
 //! - [`host`]: the host protocol, newline-delimited JSON (written down in `docs/host-protocol.md`).
+//! - [`job_limits`]: what may be said of a job besides its bounds, in both directions of that protocol.
 //! - [`scoreboard`]: the layout of the shared memory in which worker processes say what they do.
 //! - [`record`]: how a log record of a worker travels on its standard error.
 //! - [`client_id`]: the name under which a worker process is known to a job server.
@@ -10,6 +11,8 @@
 
 pub mod client_id;
 pub mod host;
+pub mod job_limits;
+pub mod poison;
 pub mod record;
 pub mod role;
 pub mod scoreboard;

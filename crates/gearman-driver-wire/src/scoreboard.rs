@@ -1,7 +1,7 @@
 //! The scoreboard: shared memory in which each worker process says what it does, in a slot of its own.
 //!
 //! No message is sent per job; the supervisor reads a slot when it is asked. Readers never wait for a writer:
-//! each number is one aligned 64-bit word in the machine's byte order, and the two texts have two places each, of which
+//! each number is one aligned 64-bit word in the machine's byte order, and the texts have two places each, of which
 //! the writer fills the one that is not shown before it says that it counts. A writer that has no shared memory
 //! at hand (Perl, Python) can serve it with `pwrite`. A slot is a worker's word: whatever it holds, reading it is bounded.
 //!
@@ -26,6 +26,16 @@
 //! | 1400 | handle of the job in hand: how often one was written |
 //! | 1408, 1416 | length of the handle in place 0, in place 1 |
 //! | 1424, 1488 | the places: 64 bytes each |
+//! | 1552 | the function of the job at work: its place in the job's functions, from 1; 0: none |
+//! | 1560 | what the job at work is known by: how often it was written |
+//! | 1568, 1576 | length of the text in place 0, in place 1 |
+//! | 1584, 1752 | the places: 168 bytes each |
+//! | 1920 | the limit of its life that the process has reached, so that it is to be replaced: 1 `max_jobs`, 2 `max_memory`; 0: none |
+//!
+//! The *job at work* is the one that answers for it if the process goes down, see [`crate::poison`]. After the slots
+//! comes the list of such jobs.
+
+use crate::poison::Identity;
 
 /// Bytes of a slot: two share a page, none crosses one.
 pub const SLOT_BYTES: usize = 2048;
@@ -35,6 +45,8 @@ pub const SLOTS: u32 = 65_536;
 pub const MESSAGE_BYTES: usize = 512;
 /// The longest handle kept, in bytes.
 pub const HANDLE_BYTES: usize = 64;
+/// The longest text by which a job at work is known, in bytes. One that is longer is not written.
+pub const AT_WORK_BYTES: usize = 168;
 /// Counts of the histogram of service times.
 pub const HISTOGRAM: usize = 32;
 
@@ -56,9 +68,12 @@ pub mod at {
     pub const HISTOGRAM: usize = 96;
     pub const MESSAGE: usize = 352;
     pub const HANDLE: usize = 1400;
+    pub const AT_WORK_FUNCTION: usize = 1552;
+    pub const AT_WORK: usize = 1560;
+    pub const SPENT: usize = 1920;
 }
 
-/// One of the two texts of a slot: a count, two lengths, two places.
+/// One of the texts of a slot: a count, two lengths, two places.
 #[derive(Debug, Clone, Copy)]
 pub struct TextPlace {
     /// Offset of its count.
@@ -71,6 +86,8 @@ pub struct TextPlace {
 pub const MESSAGE: TextPlace = TextPlace { at: at::MESSAGE, capacity: MESSAGE_BYTES };
 /// The handle of the job in hand.
 pub const HANDLE: TextPlace = TextPlace { at: at::HANDLE, capacity: HANDLE_BYTES };
+/// What the job at work is known by.
+pub const AT_WORK: TextPlace = TextPlace { at: at::AT_WORK, capacity: AT_WORK_BYTES };
 
 impl TextPlace {
     /// Offset of the length of the `n`-th text.
@@ -90,6 +107,13 @@ impl TextPlace {
 #[must_use]
 pub fn offset(slot: u32) -> u64 {
     u64::from(slot) * SLOT_BYTES as u64
+}
+
+/// The word at offset `at` of `bytes`, which are long enough.
+pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_ne_bytes(eight)
 }
 
 /// The place in the histogram for a service time.
@@ -120,6 +144,25 @@ impl State {
             4 => Self::Draining,
             _ => return None,
         })
+    }
+}
+
+/// A limit of a process's life that it has reached. It takes jobs all the same, until it is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// `max_jobs`, less its part of the jitter.
+    Jobs = 1,
+    /// `max_memory`, less its part of the jitter.
+    Memory = 2,
+}
+
+impl Spent {
+    fn from_word(word: u64) -> Option<Self> {
+        match word {
+            1 => Some(Self::Jobs),
+            2 => Some(Self::Memory),
+            _ => None,
+        }
     }
 }
 
@@ -156,6 +199,19 @@ pub struct Slot {
     pub service_micros: u64,
     /// Histogram of service times, see [`bucket`].
     pub histogram: [u64; HISTOGRAM],
+    /// The job that answers for it if the process goes down now.
+    pub at_work: Option<AtWork>,
+    /// The limit that it has reached.
+    pub spent: Option<Spent>,
+}
+
+/// A job at work, as its process names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtWork {
+    /// The place of its function in the job's functions, from 0.
+    pub function: usize,
+    /// What it is known by.
+    pub identity: Identity,
 }
 
 impl Slot {
@@ -163,11 +219,7 @@ impl Slot {
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..SLOT_BYTES)?;
-        let word = |at: usize| {
-            let mut eight = [0; 8];
-            eight.copy_from_slice(&bytes[at..at + 8]);
-            u64::from_ne_bytes(eight)
-        };
+        let word = |at: usize| word(bytes, at);
         let pid = u32::try_from(word(at::PID)).ok().filter(|pid| *pid != 0)?;
         let text = |place: TextPlace| {
             let n = word(place.at);
@@ -196,6 +248,11 @@ impl Slot {
             servers: word(at::SERVERS),
             service_micros: word(at::SERVICE_MICROS),
             histogram,
+            at_work: some(word(at::AT_WORK_FUNCTION)).and_then(|n| {
+                let identity = Identity::read(&text(AT_WORK))?;
+                Some(AtWork { function: usize::try_from(n - 1).ok()?, identity })
+            }),
+            spent: Spent::from_word(word(at::SPENT)),
         })
     }
 }
@@ -203,7 +260,9 @@ impl Slot {
 const _: () = {
     assert!(at::MESSAGE == at::HISTOGRAM + 8 * HISTOGRAM);
     assert!(at::HANDLE == at::MESSAGE + 24 + 2 * MESSAGE_BYTES);
-    assert!(at::HANDLE + 24 + 2 * HANDLE_BYTES <= SLOT_BYTES);
+    assert!(at::AT_WORK_FUNCTION == at::HANDLE + 24 + 2 * HANDLE_BYTES);
+    assert!(at::AT_WORK + 24 + 2 * AT_WORK_BYTES == at::SPENT);
+    assert!(at::SPENT + 8 <= SLOT_BYTES);
     assert!(4096 % SLOT_BYTES == 0);
 };
 

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use gearman_driver_wire::host::{FromHost, PROTOCOL_VERSION, ToHost, encode};
-use gearman_driver_wire::scoreboard::{HANDLE, MESSAGE, TextPlace, at};
+use gearman_driver_wire::poison;
+use gearman_driver_wire::scoreboard::{AT_WORK, HANDLE, MESSAGE, TextPlace, at};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -61,11 +62,43 @@ fn the_scoreboards_table_has_the_offsets_of_this_crate() {
     row(&[at::SERVERS], "job servers");
     row(&[at::SERVICE_MICROS], "service time of all");
     row(&[at::HISTOGRAM], "service times");
+    row(&[at::AT_WORK_FUNCTION], "the function of the job at work");
     let text = |place: TextPlace, what: &str, length: &str| {
         row(&[place.at], what);
         row(&[place.length_at(0), place.length_at(1)], length);
         row(&[place.bytes_at(0), place.bytes_at(1)], &format!("the places: {} bytes each", place.capacity));
     };
+    row(
+        &[at::SPENT],
+        "the limit of its life that the process has reached, so that it is to be replaced: 1 `max_jobs`, 2 `max_memory`",
+    );
     text(MESSAGE, "last error message", "length of the message");
     text(HANDLE, "handle of the job in hand", "length of the handle");
+    text(AT_WORK, "what the job at work is known by", "length of the text");
+}
+
+#[test]
+fn the_list_of_poison_jobs_has_the_offsets_of_this_crate() {
+    let page = page();
+    let (_, section) = page.split_once("## Poison jobs").unwrap();
+    assert_eq!(poison::REGION, 134_217_728);
+    assert!(section.contains("from byte 134,217,728 on"));
+    let (head, entries) = section.split_once("| offset in the entry |").unwrap();
+    for (offset, what) in [(poison::VERSION, "version"), (poison::IN_USE, "how many entries")] {
+        assert!(head.contains(&format!("| {offset} | {what}")), "{what}");
+    }
+    assert!(head.contains(&format!("| {} + {} × N | entry N, up to 1,000", poison::HEAD_BYTES, poison::ENTRY_BYTES)));
+    assert_eq!(poison::ENTRIES, 1000);
+    for (offset, what) in [
+        (poison::at::NUMBER, "its number"),
+        (poison::at::ANSWERED, "the number of the entry when its job was answered"),
+        (poison::at::VERDICT, "1: a suspect, to be run; 2: a poison job"),
+        (poison::at::KEY_LENGTH, "length of the key"),
+        (poison::at::MESSAGE_LENGTH, "length of the message"),
+        (poison::at::KEY, &format!("the key: {} bytes", poison::KEY_BYTES)),
+        (poison::at::MESSAGE, &format!("the message: {} bytes", poison::MESSAGE_BYTES)),
+    ] {
+        assert!(entries.contains(&format!("| {offset} | {what}")), "{what}");
+    }
+    assert_eq!((poison::SUSPECT, poison::POISON), (1, 2));
 }

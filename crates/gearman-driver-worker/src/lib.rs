@@ -5,7 +5,8 @@ pub mod host;
 mod process;
 
 pub use api::{
-    Answer, AsyncJobClient, Caller, Error, Job, JobAttributes, JobClient, JobError, JobLink, JobSpec, Json, LoadError,
-    LoadRequest, Loaded, LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report, Sent, TestWorker,
-    Worker, WorkerOptions, load,
+    AddedJob, Answer, AsyncJobBody, AsyncJobClient, AsyncJobSpec, AsyncMethod, Caller, Codec, Error, Job,
+    JobAttributes, JobBody, JobClient, JobError, JobLink, JobSpec, Json, LoadError, LoadRequest, Loaded,
+    LoadedFunction, LoadedJob, Method, Notes, Outcome, ProcessWorker, Report, Sent, TestWorker, Worker, WorkerOptions,
+    load,
 };

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges, Origin, RuntimeAttributes, Sourced};
+use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges, Origin, Sourced};
 use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
-use gearman_driver_worker::JobSpec;
+use gearman_driver_worker::AddedJob;
 use gearman_driver_worker::host::Program;
 use serde::Serialize;
 use serde_json::Value;
@@ -46,7 +46,9 @@ use crate::{embedded_server, launch, sources};
 ///
 /// # Precedence
 /// Command line (with [`Driver::from_args`]), environment (`GEARMAN_DRIVER_SERVER`, ..), config files (later wins),
-/// what is set here, default.
+/// what is set here, default. Options that have no method here (`user`, `log_format`, ..) are for those who run the
+/// program: `docs/configuration.md` in the repository has all. What is set to something that can't be is told when the
+/// driver starts, not by the method.
 #[must_use = "a driver does nothing until `run()` or `start()`"]
 pub struct Driver {
     builder: Layer,
@@ -54,7 +56,7 @@ pub struct Driver {
     #[cfg(feature = "cli")]
     pub(crate) command_line: Option<cli::CommandLine>,
     wanted: Option<Wanted>,
-    added: Vec<JobSpec>,
+    added: Vec<AddedJob>,
     unknown_job: Option<UnknownJobCallback>,
     commands: Commands,
     /// Told when the driver has ended.
@@ -127,6 +129,22 @@ impl Driver {
         self.set("shutdown_timeout", &duration::display(time).to_string())
     }
 
+    /// A job that has taken down so many processes is a poison job: it is failed instead of being run again. 0 runs it for
+    /// ever. Default: 3.
+    pub fn poison_limit(self, deaths: u32) -> Self {
+        self.set("poison_limit", &deaths.to_string())
+    }
+
+    /// Where the driver keeps what its next start is to know (the deaths that count towards `poison_limit`); `off` is
+    /// nowhere. Default: the system's place for such things, see the guide.
+    pub fn state_dir(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match path.to_str() {
+            Some(path) => self.set("state_dir", path),
+            None => self.mistake(Mistake::Text(format!("state_dir {} is no UTF-8: choose another", path.display()))),
+        }
+    }
+
     /// The log file, appended to; `-` is standard error. Default: `gearman_driver.log`.
     pub fn logfile(self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
@@ -189,13 +207,13 @@ impl Driver {
         }
     }
 
-    /// Bounds that override what the code says: a map from job (type path + `::` + method or process group) to
-    /// `min_processes` and `max_processes`.
+    /// Bounds and limits that override what the code says: a map from job (type path + `::` + method or process group) to
+    /// `min_processes`, `max_processes` and what else `#[job]` may say of a job's processes (`max_jobs`, `timeout`, ..).
     ///
     /// ```
     /// # let driver = gearman_driver::Driver::builder();
     /// driver.job_runtime_attributes(serde_json::json!({
-    ///     "my_app::workers::image::Image::scale_image": { "min_processes": 2, "max_processes": 20 },
+    ///     "my_app::workers::image::Image::scale_image": { "max_processes": 20, "timeout": "30s" },
     /// }));
     /// ```
     pub fn job_runtime_attributes(mut self, attributes: impl Serialize) -> Self {
@@ -203,10 +221,11 @@ impl Driver {
             Ok(jobs) => jobs,
             Err(text) => return self.mistake(Mistake::Text(text)),
         };
-        for (job, bounds) in jobs {
-            match runtime_attributes(&job, &bounds) {
-                Ok(attributes) => self.builder.set_runtime_attributes(&job, attributes, &Origin::Builder),
-                Err(text) => return self.mistake(Mistake::Text(text)),
+        for (job, attributes) in jobs {
+            for (name, value) in attributes {
+                if let Err(error) = self.builder.set_runtime_attribute(&job, &name, &value, Origin::Builder) {
+                    return self.mistake(Mistake::Config(Box::new(error)));
+                }
             }
         }
         self
@@ -240,7 +259,9 @@ impl Driver {
         self.set("name", name.as_ref())
     }
 
-    /// Adds a job without macros. Its worker is built here, so in the supervisor too (and dropped there at once).
+    /// Adds a job without macros: a [`JobSpec`](crate::JobSpec), or with asynchronous bodies an
+    /// [`AsyncJobSpec`](crate::AsyncJobSpec). Its worker is built here, so in the supervisor too (and dropped there at
+    /// once).
     ///
     /// ```
     /// use gearman_driver::prelude::*;
@@ -261,8 +282,41 @@ impl Driver {
     ///     }],
     /// });
     /// ```
-    pub fn add_job(mut self, job: JobSpec) -> Self {
-        self.added.push(job);
+    ///
+    /// Asynchronous: up to 32 jobs at once in one process.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use gearman_driver::prelude::*;
+    /// use gearman_driver::{AsyncJobSpec, AsyncMethod};
+    ///
+    /// struct Sleeper(Duration);
+    /// impl Worker for Sleeper {}
+    ///
+    /// let driver = Driver::builder().add_job(AsyncJobSpec {
+    ///     name: "sleep".into(),
+    ///     min_processes: 1,
+    ///     max_processes: 2,
+    ///     concurrency: 32,
+    ///     worker: Box::new(Sleeper(Duration::from_secs(1))),
+    ///     methods: vec![AsyncMethod {
+    ///         name: "sleep".into(),
+    ///         body: Box::new(|worker, job, workload| {
+    ///             Box::pin(async move {
+    ///                 let Sleeper(time) = worker.downcast_ref().ok_or("the worker of this job is a Sleeper")?;
+    ///                 job.send_status(0, 1)?;
+    ///                 tokio::time::sleep(*time).await;
+    ///                 Ok(workload.to_vec())
+    ///             })
+    ///         }),
+    ///         decode: None,
+    ///         encode: None,
+    ///     }],
+    /// });
+    /// ```
+    pub fn add_job(mut self, job: impl Into<AddedJob>) -> Self {
+        self.added.push(job.into());
         self
     }
 
@@ -436,25 +490,6 @@ pub struct FunctionStatus {
     pub free: u64,
     /// Registrations of workers (AVAILABLE WORKERS).
     pub running: u64,
-}
-
-fn runtime_attributes(job: &str, bounds: &serde_json::Map<String, Value>) -> Result<RuntimeAttributes, String> {
-    let mut attributes = RuntimeAttributes::default();
-    for (key, value) in bounds {
-        let number = value.as_u64().and_then(|number| u16::try_from(number).ok()).map(u32::from).ok_or_else(|| {
-            format!("job_runtime_attributes: {job}: {key} is {value}; a whole number from 0 to 65535 is expected")
-        })?;
-        match key.as_str() {
-            "min_processes" => attributes.min_processes = Some(number),
-            "max_processes" => attributes.max_processes = Some(number),
-            _ => {
-                return Err(format!(
-                    "job_runtime_attributes: {job}: no attribute {key}; there are min_processes and max_processes"
-                ));
-            }
-        }
-    }
-    Ok(attributes)
 }
 
 /// A map of maps, out of anything that serialises to one; a list of pairs is a map too.

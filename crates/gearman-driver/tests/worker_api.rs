@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gearman_driver::prelude::*;
-use gearman_driver::{JobError, Sent};
+use gearman_driver::{AddedJob, AsyncJobSpec, AsyncMethod, JobError, Sent};
 use serde::{Deserialize, Serialize};
 
 mod image {
@@ -335,7 +335,7 @@ fn a_worker_can_name_codecs_for_all_its_methods() {
     assert_eq!(worker.call("neither", "a").unwrap(), b"a");
 }
 
-fn load(namespaces: &[&str], added: Vec<JobSpec>) -> gearman_driver_worker::Loaded {
+fn load(namespaces: &[&str], added: Vec<AddedJob>) -> gearman_driver_worker::Loaded {
     let namespaces: Vec<String> = namespaces.iter().map(|&name| name.to_owned()).collect();
     let options = [("GLOBAL".to_owned(), serde_json::Map::from_iter([("model".to_owned(), "x".into())]))];
     gearman_driver_worker::load(gearman_driver_worker::LoadRequest {
@@ -398,11 +398,39 @@ fn jobs_can_be_declared_without_macros() {
             encode: Some(Box::new(|_, result| Ok(result.to_ascii_uppercase()))),
         }],
     };
-    let loaded = load(&[], vec![spec(), spec().prefixed()]);
+    let loaded = load(&[], vec![spec().into(), spec().prefixed().into()]);
     let names: Vec<_> = loaded.jobs().iter().map(|job| job.name.as_str()).collect();
     assert_eq!(names, ["shout", "worker_api::Bare::shout"]);
     assert_eq!(loaded.jobs()[1].functions[0].name, "worker_api::Bare::shout_it");
     assert_eq!((loaded.jobs()[0].min_processes, loaded.jobs()[0].max_processes), (0, 3));
+}
+
+#[test]
+fn asynchronous_jobs_can_be_declared_without_macros() {
+    let spec = AsyncJobSpec {
+        name: "shout".into(),
+        min_processes: 0,
+        max_processes: 1,
+        concurrency: 8,
+        worker: Box::new(Bare(b'!')),
+        methods: vec![AsyncMethod {
+            name: "shout_it".into(),
+            body: Box::new(|worker, job, workload| {
+                Box::pin(async move {
+                    let Bare(mark) = worker.downcast_ref().ok_or("not mine")?;
+                    job.send_status(1, 1)?;
+                    tokio::task::yield_now().await;
+                    Ok([workload, &[*mark]].concat())
+                })
+            }),
+            decode: None,
+            encode: Some(Box::new(|_, result| Ok(result.to_ascii_uppercase()))),
+        }],
+    };
+    let loaded = load(&[], vec![spec.prefixed().into()]);
+    assert_eq!(loaded.jobs()[0].name, "worker_api::Bare::shout");
+    assert_eq!(loaded.jobs()[0].functions[0].name, "worker_api::Bare::shout_it");
+    assert_eq!(loaded.jobs()[0].concurrency, Some(8));
 }
 
 /// Asynchronous methods of every shape.
@@ -538,7 +566,7 @@ fn limits_of_asynchronous_jobs_are_loaded() {
     let loaded = load(&["worker_api::Asynchronous"], Vec::new());
     let of = |name: &str| {
         let job = loaded.jobs().iter().find(|job| job.name.ends_with(name)).unwrap();
-        (job.concurrency, job.max_idle_time)
+        (job.concurrency, job.limits.max_idle_time)
     };
     assert_eq!(of("::both"), (Some(32), Some(std::time::Duration::from_secs(300))));
     assert_eq!(of("::nothing"), (Some(1), None));

@@ -100,6 +100,11 @@ mod tests {
         assert_eq!(gearmand.port(), port);
         assert_ne!(gearmand.pid(), pid);
         assert!(gearmand.admin("version")[0].starts_with("OK "));
+        gearmand.stop();
+        gearmand.start_again_with(&["--job-handle-prefix=H:again"]);
+        assert_eq!(gearmand.port(), port);
+        let command = fs::read_to_string(format!("/proc/{}/cmdline", gearmand.pid())).unwrap();
+        assert!(command.contains("H:again") && !command.contains("--job-retries"), "{command}");
     }
 
     #[test]

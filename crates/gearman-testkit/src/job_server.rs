@@ -109,6 +109,15 @@ impl JobServer {
         panic!("{} does not start again on port {}: {problem}", self.name(), self.port);
     }
 
+    /// As [`JobServer::start_again`], with these further arguments instead of those of its first start.
+    ///
+    /// # Panics
+    /// As [`JobServer::start_again`].
+    pub fn start_again_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.start_again();
+    }
+
     /// Stops its execution (SIGSTOP): connections are still accepted by the kernel, and nothing answers.
     ///
     /// # Panics

@@ -1,6 +1,10 @@
 //! A farm with asynchronous functions.
 
 use std::process::ExitCode;
+use std::time::Duration;
+
+use gearman_driver::prelude::*;
+use gearman_driver::{AsyncJobSpec, AsyncMethod};
 
 mod workers {
     //! Workers of the farm.
@@ -128,6 +132,39 @@ mod workers {
     }
 }
 
+/// An asynchronous job without macros: two functions that share the permits of a process.
+fn added() -> AsyncJobSpec {
+    let method = |name: &str, answer: fn(&str) -> Result<String, Error>| AsyncMethod {
+        name: name.to_owned(),
+        body: Box::new(move |worker, job, workload| {
+            Box::pin(async move {
+                let Added(greeting) = worker.downcast_ref().ok_or("the worker of this job is Added")?;
+                let millis = std::str::from_utf8(workload)?;
+                job.send_status(0, 1)?;
+                tokio::time::sleep(Duration::from_millis(millis.parse()?)).await;
+                Ok(format!("{greeting} {}", answer(millis)?).into_bytes())
+            })
+        }),
+        decode: None,
+        encode: None,
+    };
+    AsyncJobSpec {
+        name: "added".to_owned(),
+        min_processes: 1,
+        max_processes: 1,
+        concurrency: 8,
+        worker: Box::new(Added("hello,")),
+        methods: vec![
+            method("wait", |millis| Ok(format!("waited {millis}"))),
+            method("trip", |_| Err("tripped on purpose".into())),
+        ],
+    }
+}
+
+struct Added(&'static str);
+
+impl Worker for Added {}
+
 fn main() -> ExitCode {
-    gearman_driver::Driver::from_args().namespaces(["async_farm::workers"]).run()
+    Driver::from_args().namespaces(["async_farm::workers"]).add_job(added()).run()
 }

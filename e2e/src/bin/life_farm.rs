@@ -113,6 +113,22 @@ mod workers {
             std::process::exit(3)
         }
 
+        /// Notes the workload and takes the process down, unless the file `mended` is there: then answers it.
+        #[job(min_processes = 0, max_processes = 50)]
+        fn fall(&self, workload: &str) -> String {
+            self.begun(workload);
+            if !self.notes.join("mended").exists() {
+                std::process::abort();
+            }
+            workload.to_owned()
+        }
+
+        /// As `fall`, with WORK_EXCEPTION for failures.
+        #[job(min_processes = 0, max_processes = 50, exceptions = true)]
+        fn fall_with_exceptions(&self, workload: &str) -> String {
+            self.fall(workload)
+        }
+
         /// Starts a child that sleeps for ten minutes and holds none of our descriptors; answers its PID.
         #[job(min_processes = 0, max_processes = 50)]
         fn parent(&self) -> Result<String, Error> {
@@ -120,6 +136,18 @@ mod workers {
             #[allow(clippy::zombie_processes, reason = "that the driver ends it is what is tested")]
             let child = Command::new("sleep").arg("600").stdin(null()).stdout(null()).stderr(null()).spawn()?;
             Ok(child.id().to_string())
+        }
+
+        /// Starts so many processes whose parents exit at once: orphans, which end a moment later. Answers when all
+        /// have been started.
+        #[job(min_processes = 0, max_processes = 50)]
+        fn litter(&self, workload: &str) -> Result<(), Error> {
+            let count: u32 = workload.parse()?;
+            let script = format!("i=0; while [ $i -lt {count} ]; do (sleep 0.05 &); i=$((i+1)); done");
+            let null = || Stdio::null();
+            let status =
+                Command::new("sh").args(["-c", &script]).stdin(null()).stdout(null()).stderr(null()).status()?;
+            if status.success() { Ok(()) } else { Err(status.to_string().into()) }
         }
 
         /// What a shell that this process turns into sees: a stricter look than a child's, since the standard library
@@ -138,6 +166,31 @@ mod workers {
         #[job(min_processes = 0, max_processes = 50)]
         fn seen_by_child(&self) -> Result<Vec<u8>, Error> {
             Ok(Command::new("sh").args(["-c", LOOK]).stdin(Stdio::null()).process_group(0).output()?.stdout)
+        }
+    }
+
+    /// Several jobs at once in a process.
+    pub(crate) struct Together(Life);
+
+    #[worker]
+    impl Together {
+        fn new(options: &WorkerOptions) -> Self {
+            Self(Life::new(options))
+        }
+
+        /// Notes the workload and waits for its gate; one that begins with `fall` takes the process down as soon as the
+        /// file `fall` is there.
+        #[job(min_processes = 0, max_processes = 50, concurrency = 8)]
+        async fn wait(&self, workload: &str) -> String {
+            self.0.begun(workload);
+            let there = |name: &str| self.0.notes.join(name).exists();
+            while !there(&format!("gate-{workload}")) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                if workload.starts_with("fall") && there("fall") {
+                    std::process::abort();
+                }
+            }
+            workload.to_owned()
         }
     }
 }

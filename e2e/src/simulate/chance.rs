@@ -5,10 +5,12 @@ use std::time::Duration;
 
 /// Pseudo-random numbers (splitmix64).
 #[derive(Debug, Clone)]
-pub(super) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
-    pub(super) fn of(seed: u64) -> Self {
+    /// Those of this seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
         let mut chance = Self(seed);
         // Neighbouring seeds begin far from each other.
         chance.0 = chance.next();
@@ -24,7 +26,7 @@ impl Chance {
     }
 
     /// A number below `bound`; 0 where that is 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
@@ -40,7 +42,7 @@ impl Chance {
     }
 
     /// True so many times in a thousand.
-    pub(super) fn hits(&mut self, per_mille: u32) -> bool {
+    pub fn hits(&mut self, per_mille: u32) -> bool {
         self.below(1000) < u64::from(per_mille)
     }
 
@@ -57,7 +59,8 @@ impl Chance {
         mean / 2 + mean.mul_f64(self.below(1000) as f64 / 1000.0)
     }
 
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
+    /// One of these; `None` where there is none.
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         let index = self.below(from.len() as u64) as usize;
         from.get(index).copied()
     }

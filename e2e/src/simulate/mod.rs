@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+pub use self::chance::Chance;
 pub use laws::{Broken, LAWS};
 
 use self::trace::Trace;

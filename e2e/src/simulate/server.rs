@@ -102,7 +102,7 @@ impl World {
             process.says(ActivityState::Busy, self.now);
             if let Some(slot) = &mut process.slot {
                 let handle = format!("H:here:{}", held.number);
-                slot.current = Some(CurrentJob { function: FUNCTIONS[function].to_owned(), handle });
+                slot.current = Some(CurrentJob { function: FUNCTIONS[function].to_owned(), handle, started: self.now });
             }
         }
         self.within(self.nature.service, Happening::Does(id, Step::Finishes(held)));

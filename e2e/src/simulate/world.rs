@@ -68,6 +68,7 @@ struct Tick {
 
 /// Something that happens.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a world has few at a time")]
 pub(super) enum Happening {
     /// A host has loaded its worker code, or failed to.
     Loads(HostId),
@@ -330,7 +331,7 @@ impl World {
         if generation > 1 {
             let max_idle_time = self.chance.hits(100).then(|| Duration::from_secs(self.chance.within(0..=40)));
             let shutdown_timeout = self.nature.shutdown_timeout;
-            self.pending.push_back(Event::Configured { max_idle_time, shutdown_timeout });
+            self.pending.push_back(Event::Configured { max_idle_time, shutdown_timeout, poison_limit: 3 });
         }
     }
 
@@ -357,7 +358,7 @@ impl World {
                 self.after(Duration::ZERO, Happening::MustBeOver);
             }
             Effect::InForce { generation } => self.in_force(generation),
-            Effect::Reply { .. } | Effect::UnknownJob { .. } | Effect::Log(_) => {}
+            Effect::Reply { .. } | Effect::UnknownJob { .. } | Effect::Suspects(_) | Effect::Log(_) => {}
         }
     }
 

@@ -3,6 +3,7 @@
 //! Tests that name no kind of job server have little to do with it, and run with gearmand.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod added;
 mod concurrency;
 mod limits;
 mod servers;

@@ -3,10 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::{Farm, ServerKind, on_both_job_servers};
+use e2e::{ServerKind, on_both_job_servers};
 use nix::sys::signal::Signal;
 
-use crate::support::{Notes, client, cpu, everybody, farm, job, median, run, run_all, scale, timed, wait_gone};
+use crate::support::{
+    Notes, client, console_answers_at_once, cpu, everybody, farm, job, median, run, run_all, scale, wait_gone,
+};
 
 on_both_job_servers! {
     the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost,
@@ -15,15 +17,6 @@ on_both_job_servers! {
 }
 
 const FROZEN: Duration = Duration::from_secs(4);
-
-/// The median time of the console's answer to `status`; the best of a few rounds, for loaded machines.
-fn console_answers_at_once(farm: &Farm) {
-    let mut console = farm.console();
-    let mut round = || median((0..15).map(|_| timed(|| console.ask("status")).1).collect());
-    let times: Vec<Duration> = (0..4).map(|_| round()).collect();
-    println!("the console's answer to `status` took {times:?} (medians)");
-    assert!(times.iter().min().unwrap() < &Duration::from_millis(50), "{times:?}");
-}
 
 fn the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost(kind: ServerKind) {
     let (frozen, other, notes) = (kind.start(), kind.start(), Notes::new());

@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod drains;
+mod faulty;
 mod frozen;
 mod garbage;
 mod host;
 mod inheritance;
+mod orphans;
+mod poison;
+mod proxy;
 mod reload;
 mod runtime_dir;
 mod servers;

@@ -8,17 +8,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use e2e::{Farm, FarmBuilder};
-use gearman_testkit::Gearmand;
+use e2e::{Farm, FarmBuilder, ServerKind, on_both_job_servers};
+use gearman_testkit::{Gearmand, JobServer};
 use nix::sys::signal::Signal;
 
 use crate::support::client;
 
+// Not on both, but with gearmand alone: code and configuration are the driver's matter.
+on_both_job_servers! {
+    new_code_replaces_the_old_and_no_job_fails_meanwhile,
+    a_job_is_restarted_step_by_step,
+}
+
 const VERSION: &str = "reload_farm::workers::Code::version";
 const SLEEP: &str = "reload_farm::workers::Code::sleep";
 
-fn builder(gearmand: &Gearmand, code: &str) -> FarmBuilder {
-    Farm::of(env!("CARGO_BIN_EXE_reload_farm"), gearmand.address()).args("--interval 0").file("code", code)
+fn builder(server: &JobServer, code: &str) -> FarmBuilder {
+    Farm::of(env!("CARGO_BIN_EXE_reload_farm"), server.address()).args("--interval 0").file("code", code)
 }
 
 fn deploy(farm: &Farm, code: &str) {
@@ -26,28 +32,25 @@ fn deploy(farm: &Farm, code: &str) {
 }
 
 /// The version that each of some jobs saw.
-fn versions(gearmand: &Gearmand) -> BTreeSet<String> {
-    let mut client = client(&gearmand.address());
+fn versions(server: &JobServer) -> BTreeSet<String> {
+    let mut client = client(&server.address());
     let seen = (0..10).map(|_| client.run(VERSION, "").unwrap());
     seen.map(|seen| String::from_utf8(seen).unwrap().split(' ').next().unwrap().to_owned()).collect()
 }
 
-fn wait_version(farm: &Farm, gearmand: &Gearmand, version: &str) {
-    farm.wait("all jobs see the new code", || {
-        (versions(gearmand) == BTreeSet::from([version.to_owned()])).then_some(())
-    });
+fn wait_version(farm: &Farm, server: &JobServer, version: &str) {
+    farm.wait("all jobs see the new code", || (versions(server) == BTreeSet::from([version.to_owned()])).then_some(()));
 }
 
-#[test]
-fn new_code_replaces_the_old_and_no_job_fails_meanwhile() {
-    let gearmand = Gearmand::start();
-    let farm = builder(&gearmand, "one").start();
+fn new_code_replaces_the_old_and_no_job_fails_meanwhile(kind: ServerKind) {
+    let server = kind.start();
+    let farm = builder(&server, "one").start();
     let old = farm.console().pids(VERSION);
-    assert_eq!(versions(&gearmand), BTreeSet::from(["one".to_owned()]));
+    assert_eq!(versions(&server), BTreeSet::from(["one".to_owned()]));
     let done = Arc::new(AtomicBool::new(false));
     let load: Vec<_> = (0..4)
         .map(|_| {
-            let (done, address) = (Arc::clone(&done), gearmand.address());
+            let (done, address) = (Arc::clone(&done), server.address());
             thread::spawn(move || {
                 let mut client = client(&address);
                 let mut jobs = 0;
@@ -65,7 +68,7 @@ fn new_code_replaces_the_old_and_no_job_fails_meanwhile() {
     done.store(true, Ordering::Relaxed);
     let jobs: u32 = load.into_iter().map(|load| load.join().unwrap()).sum();
     assert!(jobs > 0);
-    wait_version(&farm, &gearmand, "two");
+    wait_version(&farm, &server, "two");
     let new = farm.console().pids(VERSION);
     assert_eq!(new.len(), 3);
     assert!(new.iter().all(|pid| !old.contains(pid)), "{new:?} of {old:?}");
@@ -106,7 +109,7 @@ fn the_executable_is_the_one_that_the_path_names_now() {
 fn code_that_fails_to_load_is_refused_and_changes_nothing() {
     let gearmand = Gearmand::start();
     let farm = builder(&gearmand, "one").start();
-    let before = farm.console().pids(VERSION);
+    let before = farm.wait("its processes", || Some(farm.console().pids(VERSION)).filter(|pids| pids.len() == 3));
     deploy(&farm, "fails to load");
     let answer = farm.console().ask("reload");
     assert!(
@@ -122,7 +125,7 @@ fn code_that_fails_to_load_is_refused_and_changes_nothing() {
 fn code_whose_processes_die_at_once_is_taken_back() {
     let gearmand = Gearmand::start();
     let farm = builder(&gearmand, "one").start();
-    let before = farm.console().pids(VERSION);
+    let before = farm.wait("its processes", || Some(farm.console().pids(VERSION)).filter(|pids| pids.len() == 3));
     deploy(&farm, "dies at once");
     assert_eq!(farm.console().ask("reload"), ["OK"], "it loads");
     let said = farm.wait_log("Reload: generation 2 is taken back");
@@ -180,18 +183,20 @@ fn live_changes_are_saved_into_the_config_file() {
     assert!(answer[0].starts_with("ERR save_failed: there is no config file"), "{answer:?}");
 }
 
-#[test]
-fn a_job_is_restarted_step_by_step() {
-    let gearmand = Gearmand::start();
-    let farm = builder(&gearmand, "one").start();
-    let (before, others) = (farm.console().pids(VERSION), farm.console().pids(SLEEP));
+fn a_job_is_restarted_step_by_step(kind: ServerKind) {
+    let server = kind.start();
+    let farm = builder(&server, "one").start();
+    let all = |job: &str, count: usize| {
+        farm.wait("its processes", || Some(farm.console().pids(job)).filter(|pids| pids.len() == count))
+    };
+    let (before, others) = (all(VERSION, 3), all(SLEEP, 2));
     assert_eq!(farm.console().ask(&format!("restart {VERSION}")), ["OK"]);
     farm.wait("all are new", || {
         let now = farm.console().pids(VERSION);
         (now.len() == 3 && now.iter().all(|pid| !before.contains(pid))).then_some(())
     });
     assert_eq!(farm.console().pids(SLEEP), others);
-    assert_eq!(versions(&gearmand), BTreeSet::from(["one".to_owned()]));
+    assert_eq!(versions(&server), BTreeSet::from(["one".to_owned()]));
 }
 
 #[test]

@@ -21,10 +21,15 @@ pub(crate) fn job(method: &str) -> String {
     format!("life_farm::workers::Life::{method}")
 }
 
+/// The program of that farm.
+pub(crate) fn farm_program() -> &'static str {
+    env!("CARGO_BIN_EXE_life_farm")
+}
+
 /// The farm of these tests, without an observer unless `arguments` say otherwise.
 pub(crate) fn farm(servers: &str, notes: &Notes, arguments: &str) -> FarmBuilder {
     let observer = if arguments.contains("--interval") { "" } else { "--interval 0" };
-    Farm::of(env!("CARGO_BIN_EXE_life_farm"), servers)
+    Farm::of(farm_program(), servers)
         .args(observer)
         .args(arguments)
         .env("LIFE_NOTES", notes.path().display().to_string())
@@ -163,4 +168,13 @@ pub(crate) fn timed<T>(f: impl FnOnce() -> T) -> (T, Duration) {
 pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
+}
+
+/// The median time of the console's answer to `status`; the best of a few rounds, for loaded machines.
+pub(crate) fn console_answers_at_once(farm: &Farm) {
+    let mut console = farm.console();
+    let mut round = || median((0..15).map(|_| timed(|| console.ask("status")).1).collect());
+    let times: Vec<Duration> = (0..4).map(|_| round()).collect();
+    println!("the console's answer to `status` took {times:?} (medians)");
+    assert!(times.iter().min().unwrap() < &Duration::from_millis(50), "{times:?}");
 }

@@ -58,7 +58,7 @@ fn a_replacement_is_registered_soon(kind: ServerKind) {
 #[test]
 fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it() {
     let (server, notes) = (Gearmand::start(), Notes::new());
-    let farm = farm(&server.address(), &notes, "").start();
+    let farm = farm(&server.address(), &notes, "--poison-limit 0").start();
     scale(&farm, &server, "leave", 1);
     client(&server.address()).submit_background(&job("leave"), "bad").unwrap();
     // Each replacement is given the job again: at once, then after 1 s, then after 2 s.
@@ -83,6 +83,21 @@ fn one_that_ends_at_once_again_and_again_is_held_back_and_others_do_not_feel_it(
     assert!(log.contains("2 times in a row: the next one in 1."), "{log}");
     assert!(log.contains("3 times in a row: the next one in 2."), "{log}");
     assert!(log.contains("Exited with status 3"), "{log}");
+    // Whoever watches the job sees it: in the original's column, and in what programs read.
+    farm.wait("status says that it is failing", || {
+        let message = farm.console().row(&job("leave")).message?;
+        message.starts_with("failing: its processes end as soon as they start, ").then_some(())
+    });
+    let shown = farm.console().ask(&format!("show {}", job("leave")));
+    assert!(shown[0].contains("ERROR: failing: "), "{shown:?}");
+    let snapshot: serde_json::Value = serde_json::from_str(&farm.console().ask("snapshot")[0]).unwrap();
+    let jobs = snapshot["jobs"].as_array().unwrap();
+    let times = |method: &str| {
+        let row = jobs.iter().find(|row| row["name"] == job(method).as_str()).unwrap();
+        row["failing"]["times"].as_u64()
+    };
+    assert!(times("leave").is_some_and(|times| times >= 3), "{snapshot}");
+    assert_eq!(times("echo"), None, "{snapshot}");
     farm.wait("the last one's end is told", || (farm.console().row(&job("leave")).processes == 0).then_some(()));
     assert_no_zombies(&farm);
 }

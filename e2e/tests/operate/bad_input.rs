@@ -99,7 +99,7 @@ fn ports_bounds_and_types() {
     ");
     let attributes = r#"{"a::b": {"min_processes": 70000}}"#;
     assert_snapshot!(refused("", |driver| driver.env("OPERATE_JOB_RUNTIME_ATTRIBUTES", attributes)), @"
-    operate_farm: job_runtime_attributes: a::b: min_processes is 70000; a whole number from 0 to 65535 is expected
+    operate_farm: `job_runtime_attributes.a::b.min_processes`: 70000 is no number of processes: 0 to 65535 is, set by the program
     exit code 1
     ");
 }

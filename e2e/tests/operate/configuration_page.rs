@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use e2e::assert_page;
-use gearman_driver_core::config::{Config, Layer, OPTIONS, OptionSpec, Origin, Takes};
+use gearman_driver_core::config::{Config, JOB_ATTRIBUTES, Layer, OPTIONS, OptionSpec, Origin, Takes};
 
 const TOP: &str = "\
 # Configuration
@@ -49,10 +49,12 @@ database = "postgres:///my_app"
 [worker_options."my_app::workers::image::Image"]
 model = "/srv/model.bin"
 
-# Bounds that win over those in the code: type path :: method or process group, or the job's name in the console.
+# What wins over the code (below): type path :: method or process group, or the job's name in the console.
 [job_runtime_attributes."my_app::workers::image::Image::scale_image"]
 min_processes = 2
 max_processes = 20
+timeout = "30s"
+max_memory = "100MB"
 "#;
 
 const YAML: &str = r#"server: localhost:4730,otherhost:4731
@@ -73,6 +75,8 @@ job_runtime_attributes:
   my_app::workers::image::Image::scale_image:
     min_processes: 2
     max_processes: 20
+    timeout: 30s
+    max_memory: 100MB
 "#;
 
 const OPTIONS_HEAD: &str = "
@@ -83,6 +87,15 @@ value that is given twice the last one counts.
 
 - DURATION is `5`, `0.5`, `500ms`, `5s`, `5m`, `1h`, `2d`; a bare number is seconds.
 - What is repeatable is a list: in the environment separated by commas, in config files a list, or one text.
+";
+
+const ATTRIBUTES_HEAD: &str = "
+## Attributes of jobs
+
+What `job_runtime_attributes` may say of a job, over what its code says. SIZE is `100MB`, `1.5GiB`, or a number of bytes.
+
+| attribute | takes | meaning |
+| --- | --- | --- |
 ";
 
 const LATER_HEAD: &str = "
@@ -143,6 +156,10 @@ fn table(page: &mut String, options: impl Iterator<Item = &'static OptionSpec>) 
 fn the_page_lists_every_option() {
     let mut page = format!("{TOP}```toml\n{TOML}```\n{BETWEEN}```yaml\n{YAML}```\n{OPTIONS_HEAD}");
     table(&mut page, OPTIONS.iter().filter(|option| option.is_ready()));
+    page.push_str(ATTRIBUTES_HEAD);
+    for attribute in JOB_ATTRIBUTES {
+        let _ = writeln!(page, "| `{}` | `{}` | {} |", attribute.name, attribute.takes, attribute.help);
+    }
     let later: Vec<&OptionSpec> = OPTIONS.iter().filter(|option| !option.is_ready()).collect();
     if !later.is_empty() {
         page.push_str(LATER_HEAD);

@@ -9,5 +9,7 @@ mod command;
 mod configuration;
 mod configuration_page;
 mod console;
+mod console_fuzz;
 mod console_page;
+mod operations_page;
 mod support;

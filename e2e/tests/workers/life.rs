@@ -70,7 +70,9 @@ fn processes_that_cannot_start_are_held_back_and_others_do_not_feel_it() {
     let _ = farm.wait_log("3 times in a row: the next one in 2.");
     assert_eq!(site.count("tried"), 3);
     let row = farm.console().row(failing);
-    assert_eq!(row.message.as_deref(), Some("process_start failed: the database is away"));
+    let message = row.message.unwrap();
+    assert!(message.starts_with("failing: its processes end as soon as they start, 3 times in a row"), "{message}");
+    assert!(message.ends_with("; last error: process_start failed: the database is away"), "{message}");
     assert_eq!(farm.console().pids(ALIVE), served);
 }
 

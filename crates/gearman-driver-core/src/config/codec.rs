@@ -54,7 +54,7 @@ impl ValueError {
         }
     }
 
-    fn invalid(reason: impl Into<String>) -> Self {
+    pub(super) fn invalid(reason: impl Into<String>) -> Self {
         ValueError::Invalid { reason: reason.into(), help: None }
     }
 }
@@ -86,7 +86,7 @@ fn last<'a>(texts: &[&'a str]) -> Result<&'a str, ValueError> {
     texts.last().copied().ok_or_else(|| ValueError::invalid("no value is given"))
 }
 
-fn wrong_type<T>(expected: &'static str, node: &Node) -> Result<T, ValueError> {
+pub(super) fn wrong_type<T>(expected: &'static str, node: &Node) -> Result<T, ValueError> {
     Err(ValueError::WrongType { expected, found: node.found(), span: node.span.clone() })
 }
 
@@ -316,13 +316,37 @@ impl Codec for Seconds {
     }
 }
 
-/// A number of processes, of `job_runtime_attributes`. 65,535 at the most, as the console says.
-pub(super) fn processes(node: &Node) -> Result<u32, ValueError> {
-    match node.value {
-        Value::Integer(number) => u16::try_from(number)
-            .map(u32::from)
-            .map_err(|_| ValueError::invalid(format!("{number} is no number of processes: 0 to 65535 is"))),
-        _ => wrong_type("a number of processes", node),
+/// How often something may happen; 0 included.
+pub(super) struct Count;
+
+impl Count {
+    const MOST: u32 = 1_000_000;
+
+    fn within(number: i128) -> Result<u32, ValueError> {
+        u32::try_from(number)
+            .ok()
+            .filter(|number| *number <= Self::MOST)
+            .ok_or_else(|| ValueError::invalid(format!("{number} is out of range, which is 0 to {}", Self::MOST)))
+    }
+}
+
+impl Codec for Count {
+    type Value = u32;
+
+    fn from_texts(texts: &[&str]) -> Result<u32, ValueError> {
+        let text = last(texts)?;
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(number) if digits => Self::within(number),
+            _ => Err(ValueError::invalid(format!("`{text}` is no whole number: 0 to {} is", Self::MOST))),
+        }
+    }
+
+    fn from_node(node: &Node) -> Result<u32, ValueError> {
+        match node.value {
+            Value::Integer(number) => Self::within(number.into()),
+            _ => wrong_type("a whole number", node),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::codec;
 use super::error::ConfigError;
+use super::job_attributes::{self, JOB_ATTRIBUTES};
 use super::layer::not_yet;
 use super::node::{Key, Node, Source, Value};
 use super::registry::{OPTIONS, OptionSpec, Support, Takes};
@@ -21,9 +22,6 @@ const JOB: &str = "job";
 
 /// The keys of a file besides the options.
 const TABLES: [&str; 3] = [WORKER_OPTIONS, RUNTIME_ATTRIBUTES, JOB];
-
-/// The keys of an entry in `job_runtime_attributes`.
-const BOUNDS: [&str; 2] = ["min_processes", "max_processes"];
 
 impl Layer {
     /// Reads a config file whose text is `text`. Its format follows from the ending of `path`; `named`
@@ -145,25 +143,19 @@ impl Walk<'_> {
     fn runtime_attributes(&mut self, node: &Node) -> Result<(), ConfigError> {
         for (job, bounds) in self.table(RUNTIME_ATTRIBUTES, "a table of jobs", node)? {
             let name = format!("{RUNTIME_ATTRIBUTES}.{}", job.name);
-            let entries = self.table(&name, "a table with min_processes, max_processes", bounds)?;
+            let entries = self.table(&name, "a table of attributes, as min_processes", bounds)?;
             let mut max_span = bounds.span.clone();
             for (key, value) in entries {
-                let number = |walk: &Self| {
-                    codec::processes(value).map_err(|error| error.at(&key.name, walk.source.place(&value.span)))
-                };
-                let is_min = match key.name.replace('-', "_").as_str() {
-                    "min_processes" => true,
-                    "max_processes" => false,
-                    _ => return Err(self.unknown(key, BOUNDS)),
-                };
-                let number = Sourced::new(number(self)?, self.source.origin(&key.span));
+                let attribute = job_attributes::find(&key.name)
+                    .ok_or_else(|| self.unknown(key, JOB_ATTRIBUTES.iter().map(|known| known.name)))?;
+                let origin = self.source.origin(&key.span);
                 let entry = self.layer.job_runtime_attributes.entry(job.name.clone()).or_default();
-                let slot = if is_min { &mut entry.min_processes } else { &mut entry.max_processes };
-                if slot.is_some() {
+                if (attribute.is_set)(entry) {
                     return Err(self.twice(key));
                 }
-                *slot = Some(number);
-                if !is_min {
+                (attribute.set)(entry, value, origin)
+                    .map_err(|error| error.at(&key.name, self.source.place(&value.span)))?;
+                if attribute.name == "max_processes" {
                     max_span = value.span.clone();
                 }
             }

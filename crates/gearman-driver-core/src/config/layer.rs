@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::codec::ValueError;
 use super::error::ConfigError;
+use super::job_attributes::{self, JOB_ATTRIBUTES, JobOverride};
+use super::node::Node;
 use super::registry::{OPTIONS, Support, Takes};
-use super::{OptionSpec, Origin, Place, RuntimeAttributes, Sourced, find_option};
+use super::{OptionSpec, Origin, Sourced, find_option};
 use crate::suggest;
 
 pub use super::registry::Layer;
@@ -13,33 +15,8 @@ pub use super::registry::Layer;
 /// Options of workers by type path (or `GLOBAL`) and key.
 pub(super) type WorkerOptions = BTreeMap<String, BTreeMap<String, Sourced<serde_json::Value>>>;
 
-/// Bounds of jobs by type path `::` method or group.
+/// Attributes of jobs by type path `::` method or group.
 pub(super) type JobOverrides = BTreeMap<String, JobOverride>;
-
-/// Bounds of one job, each with where it came from.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct JobOverride {
-    /// `min_processes`
-    pub min_processes: Option<Sourced<u32>>,
-    /// `max_processes`
-    pub max_processes: Option<Sourced<u32>>,
-}
-
-impl JobOverride {
-    /// Refuses a minimum above the maximum; `place` says where, given the origin of the maximum.
-    pub(super) fn check(&self, job: &str, place: impl FnOnce(&Origin) -> Box<Place>) -> Result<(), ConfigError> {
-        match (&self.min_processes, &self.max_processes) {
-            (Some(min), Some(max)) if min.value > max.value => Err(ConfigError::MinOverMax {
-                job: job.to_owned(),
-                min: min.value,
-                max: max.value,
-                place: place(&max.origin),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
 
 impl Layer {
     /// A layer that says nothing.
@@ -92,17 +69,26 @@ impl Layer {
         self.worker_options.entry(worker.to_owned()).or_default().insert(key.to_owned(), Sourced::new(value, origin));
     }
 
-    /// Sets bounds of a job; `job` is a type path `::` method or process group. What `attributes` leaves
-    /// open stays as it is.
-    pub fn set_runtime_attributes(&mut self, job: &str, attributes: RuntimeAttributes, origin: &Origin) {
+    /// Sets an attribute of a job, given as JSON; `job` is a type path `::` method or process group.
+    ///
+    /// # Errors
+    /// There is no such attribute, or the value is none for it.
+    pub fn set_runtime_attribute(
+        &mut self,
+        job: &str,
+        name: &str,
+        value: &serde_json::Value,
+        origin: Origin,
+    ) -> Result<(), ConfigError> {
+        let full = format!("job_runtime_attributes.{job}.{name}");
+        let attribute = job_attributes::find(name).ok_or_else(|| ConfigError::Unknown {
+            what: "key",
+            name: full.clone(),
+            suggestion: suggest::nearest(name, JOB_ATTRIBUTES.iter().map(|known| known.name)).map(str::to_owned),
+            place: origin.clone().into(),
+        })?;
         let entry = self.job_runtime_attributes.entry(job.to_owned()).or_default();
-        let sourced = |number| Sourced::new(number, origin.clone());
-        if let Some(min) = attributes.min_processes {
-            entry.min_processes = Some(sourced(min));
-        }
-        if let Some(max) = attributes.max_processes {
-            entry.max_processes = Some(sourced(max));
-        }
+        (attribute.set)(entry, &Node::from_json(value), origin.clone()).map_err(|error| error.at(&full, origin))
     }
 
     /// Lays this layer over `lower`: what it says wins, worker options and job attributes key by key.
@@ -116,8 +102,7 @@ impl Layer {
         }
         for (job, bounds) in lower.job_runtime_attributes {
             let mine = self.job_runtime_attributes.entry(job).or_default();
-            mine.min_processes = mine.min_processes.take().or(bounds.min_processes);
-            mine.max_processes = mine.max_processes.take().or(bounds.max_processes);
+            *mine = std::mem::take(mine).over(bounds);
         }
         self
     }

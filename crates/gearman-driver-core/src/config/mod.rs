@@ -9,7 +9,8 @@
 //! The way of a value: each source becomes a [`Layer`] ([`Layer::set`], [`Layer::from_environment`],
 //! [`Layer::from_file`]), and [`Layer::merge`] makes one [`Config`] of them.
 //!
-//! To add an option: one entry in the registry (`config/registry.rs`) and one field in [`Config`].
+//! To add an option: one entry in the registry (`config/registry.rs`) and one field in [`Config`]. What may be set for one
+//! job is listed in `config/job_attributes.rs`.
 
 mod codec;
 mod environment;
@@ -17,6 +18,7 @@ mod error;
 mod file;
 mod from_toml;
 mod from_yaml;
+mod job_attributes;
 mod layer;
 mod node;
 mod origin;
@@ -30,8 +32,9 @@ mod tests;
 pub use environment::{ENVIRONMENT_PREFIX, ROLE_PREFIX};
 pub use error::{ConfigError, Label, Place};
 pub use file::MAX_FILE_SIZE;
-pub use layer::{JobOverride, Layer};
+pub use job_attributes::{JOB_ATTRIBUTES, JobAttribute, JobOverride, MIN_MAX_MEMORY, RuntimeAttributes};
+pub use layer::Layer;
 pub use origin::{Origin, Sourced};
 pub use registry::{OPTIONS, OptionSpec, Takes, find_option};
-pub use resolve::{Config, RuntimeAttributes};
+pub use resolve::Config;
 pub use save::{LiveChanges, SaveError};

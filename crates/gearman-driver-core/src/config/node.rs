@@ -58,6 +58,27 @@ impl Node {
         }
     }
 
+    /// A value that a program has given as JSON. A number beyond 64 bits with a sign becomes an inexact one.
+    pub(super) fn from_json(value: &serde_json::Value) -> Self {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(integer) => Value::Integer(integer),
+                None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            serde_json::Value::String(text) => Value::String(text.clone()),
+            serde_json::Value::Array(items) => Value::List(items.iter().map(Node::from_json).collect()),
+            serde_json::Value::Object(entries) => Value::Table(
+                entries
+                    .iter()
+                    .map(|(name, value)| (Key { name: name.clone(), span: 0..0 }, Node::from_json(value)))
+                    .collect(),
+            ),
+        };
+        Self { value, span: 0..0 }
+    }
+
     /// As JSON, for `worker_options`. A date becomes its text, a number that JSON lacks (not a number,
     /// infinite) becomes null.
     pub(super) fn to_json(&self) -> serde_json::Value {

@@ -2,7 +2,7 @@
 //! line and the documentation follow from it.
 
 use super::codec::{
-    Codec, CommandLine, ConsoleHost, DriverName, File, Format, LayoutPattern, LevelName, Names, Paths, Port,
+    Codec, CommandLine, ConsoleHost, Count, DriverName, File, Format, LayoutPattern, LevelName, Names, Paths, Port,
     ScalingPolicy, Seconds, Servers, Switch, Text, ValueError,
 };
 use super::layer::{JobOverrides, WorkerOptions};
@@ -91,7 +91,7 @@ macro_rules! options {
             $(#[doc = $help] pub $name: Option<Sourced<$type>>,)*
             /// Options for the constructors of workers, by type path or `GLOBAL`, then by key.
             pub worker_options: WorkerOptions,
-            /// Bounds of jobs that override what the code says, by type path `::` method or group.
+            /// Bounds and limits of jobs that override what the code says, by type path `::` method or group.
             pub job_runtime_attributes: JobOverrides,
         }
 
@@ -172,6 +172,10 @@ options! {
             "A TOML or YAML file with these options as keys. Repeatable, later ones win.";
         shutdown_timeout: Duration = Seconds, Value("DURATION"), Some("25s"), true,
             "How long running jobs may take to finish at a shutdown before they are killed.";
+        poison_limit: u32 = Count, Value("DEATHS"), Some("3"), true,
+            "A job that has taken down so many processes is failed, not run again; 0 runs it for ever.";
+        state_dir: PathBuf = File, Value("DIR"), None, true,
+            "Where the driver keeps what its next start is to know; `off`: nowhere.";
         scaling: &'static dyn Policy = ScalingPolicy, Value("POLICY"), Some("classic"), true,
             "How the number of processes follows the queue: classic.";
         daemonize: bool = Switch, Flag, None, true,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ConfigError, Layer, Origin, Sourced};
+use super::{ConfigError, Layer, Origin, RuntimeAttributes, Sourced};
 use crate::layout::Layout;
 use crate::level::Level;
 use crate::log_entry::LogFormat;
@@ -55,23 +55,18 @@ pub struct Config {
     pub unknown_job_command: Vec<String>,
     /// How long running jobs may take at a shutdown before their processes are killed.
     pub shutdown_timeout: Duration,
+    /// A job that has taken down so many processes is failed instead of being run again; 0: never.
+    pub poison_limit: u32,
+    /// Where the driver keeps what its next start is to know: `off` is nowhere, `None` the system's place.
+    pub state_dir: Option<PathBuf>,
     /// How the number of processes follows the queue.
     pub scaling: &'static dyn Policy,
     /// Options for the constructors of workers: by type path, or `GLOBAL` for all, then by key.
     pub worker_options: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
-    /// Bounds that override what the code says, by type path `::` method or process group (or the
+    /// Bounds and limits that override what the code says, by type path `::` method or process group (or the
     /// console's name of the job).
     pub job_runtime_attributes: BTreeMap<String, RuntimeAttributes>,
     origins: BTreeMap<String, Origin>,
-}
-
-/// Bounds of one job as given in `job_runtime_attributes`; `None` leaves the code's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RuntimeAttributes {
-    /// The least number of processes, as `MinProcesses` in Gearman::Driver::Worker.
-    pub min_processes: Option<u32>,
-    /// The greatest number of processes, as `MaxProcesses` in Gearman::Driver::Worker.
-    pub max_processes: Option<u32>,
 }
 
 impl Layer {
@@ -90,11 +85,7 @@ impl Layer {
         let mut job_runtime_attributes = BTreeMap::new();
         for (job, bounds) in self.job_runtime_attributes {
             bounds.check(&job, |origin| origin.clone().into())?;
-            let attributes = RuntimeAttributes {
-                min_processes: bounds.min_processes.map(|sourced| sourced.value),
-                max_processes: bounds.max_processes.map(|sourced| sourced.value),
-            };
-            job_runtime_attributes.insert(job, attributes);
+            job_runtime_attributes.insert(job, bounds.values());
         }
         let worker_options = self
             .worker_options
@@ -124,6 +115,8 @@ impl Layer {
             embedded_server: optional(self.embedded_server).unwrap_or_default(),
             unknown_job_command: listed(self.unknown_job_command),
             shutdown_timeout: known(self.shutdown_timeout).value,
+            poison_limit: known(self.poison_limit).value,
+            state_dir: optional(self.state_dir),
             scaling: known(self.scaling).value,
             worker_options,
             job_runtime_attributes,
@@ -140,9 +133,8 @@ impl Layer {
             }
         }
         for (job, bounds) in &self.job_runtime_attributes {
-            let bound = bounds.min_processes.as_ref().or(bounds.max_processes.as_ref());
-            if let Some(sourced) = bound {
-                origins.insert(format!("job_runtime_attributes.{job}"), sourced.origin.clone());
+            if let Some(origin) = bounds.origin() {
+                origins.insert(format!("job_runtime_attributes.{job}"), origin.clone());
             }
         }
         origins

@@ -58,6 +58,7 @@ fn without_anything_the_originals_defaults() {
     assert_eq!(config.loglayout.pattern(), "[%d] %p %m%n");
     assert_eq!(config.loglevel, Level::Info);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!((config.poison_limit, config.state_dir), (3, None));
     assert_eq!(config.scaling.name(), "classic");
     assert!(config.namespaces.is_empty() && config.lib.is_empty());
     assert!(config.worker_options.is_empty() && config.job_runtime_attributes.is_empty());
@@ -157,6 +158,22 @@ fn options_of_the_process_have_no_default_and_are_read_everywhere() {
 }
 
 #[test]
+fn a_count_is_digits_in_bounds() {
+    assert_eq!(Layer::merge([toml("poison_limit = 0")]).unwrap().poison_limit, 0);
+    assert_eq!(Layer::merge([set("poison_limit", "5", Origin::CommandLine)]).unwrap().poison_limit, 5);
+    insta::assert_snapshot!(refused("a.toml", "poison_limit = -1"), @"
+    `poison_limit`: -1 is out of range, which is 0 to 1000000, at a.toml:1
+    marked: -1
+    ");
+    insta::assert_snapshot!(refused("a.yaml", "poison_limit: three"), @r#"
+    `poison_limit` must be a whole number, not the text "three", at a.yaml:1
+    marked: three
+    "#);
+    let error = Layer::new().set("poison_limit", "+3", Origin::CommandLine).unwrap_err();
+    insta::assert_snapshot!(error, @"`poison_limit`: `+3` is no whole number: 0 to 1000000 is, on the command line");
+}
+
+#[test]
 fn toml_and_yaml_say_the_same() {
     let from_toml = toml(
         r#"
@@ -204,7 +221,7 @@ job_runtime_attributes:
     );
     assert_eq!(
         a.job_runtime_attributes["my_app::workers::Image::scale"],
-        RuntimeAttributes { min_processes: Some(2), max_processes: Some(5) }
+        RuntimeAttributes { min_processes: Some(2), max_processes: Some(5), ..RuntimeAttributes::default() }
     );
     assert_eq!(a.worker_options, b.worker_options);
     assert_eq!(a.job_runtime_attributes, b.job_runtime_attributes);
@@ -238,7 +255,7 @@ job_runtime_attributes:
     assert_eq!(config.logfile, Path::new("-"));
     assert_eq!(config.lib, [Path::new("./lib")]);
     let group = config.job_runtime_attributes["My::Workers::One::group"];
-    assert_eq!(group, RuntimeAttributes { min_processes: Some(0), max_processes: None });
+    assert_eq!(group, RuntimeAttributes { min_processes: Some(0), ..RuntimeAttributes::default() });
 }
 
 #[test]
@@ -312,8 +329,7 @@ fn worker_options_and_job_attributes_merge_by_key() {
     );
     let mut builder = Layer::new();
     builder.set_worker_option("GLOBAL", "w", 0.into(), Origin::Builder);
-    let bounds = RuntimeAttributes { min_processes: None, max_processes: Some(7) };
-    builder.set_runtime_attributes("C", bounds, &Origin::Builder);
+    builder.set_runtime_attribute("C", "max_processes", &7.into(), Origin::Builder).unwrap();
 
     let config = Layer::merge([later, earlier, builder]).unwrap();
 
@@ -323,11 +339,41 @@ fn worker_options_and_job_attributes_merge_by_key() {
     );
     assert_eq!(
         config.job_runtime_attributes["A"],
-        RuntimeAttributes { min_processes: Some(2), max_processes: Some(4) }
+        RuntimeAttributes { min_processes: Some(2), max_processes: Some(4), ..RuntimeAttributes::default() }
     );
-    assert_eq!(config.job_runtime_attributes["C"], bounds);
+    assert_eq!(config.job_runtime_attributes["C"].max_processes, Some(7));
     assert_eq!(config.origin("worker_options.B").to_string(), "at drivers.toml:2");
     assert_eq!(config.origin("job_runtime_attributes.A").to_string(), "at drivers.toml:2");
+}
+
+#[test]
+fn every_attribute_of_a_job_can_be_set_in_files_and_by_the_program() {
+    let toml = toml(
+        "job_runtime_attributes.A = { min-processes = 0, max_processes = 4, max_idle_time = 2.5, timeout = '30s', max_jobs = 1000, \
+         max_age = '1h', max_memory = '100MB', jitter = 0.2, drain_timeout = 60 }",
+    );
+    let expected = RuntimeAttributes {
+        min_processes: Some(0),
+        max_processes: Some(4),
+        max_idle_time: Some(Duration::from_millis(2500)),
+        timeout: Some(Duration::from_secs(30)),
+        max_jobs: Some(1000),
+        max_age: Some(Duration::from_secs(3600)),
+        max_memory: Some(100_000_000),
+        jitter: Some(0.2),
+        drain_timeout: Some(Duration::from_secs(60)),
+    };
+    assert_eq!(Layer::merge([toml.clone()]).unwrap().job_runtime_attributes["A"], expected);
+    let as_json = serde_json::json!({
+        "min_processes": 0, "max_processes": 4, "max_idle_time": 2.5, "timeout": "30s", "max_jobs": 1000, "max_age": "1h",
+        "max_memory": 100_000_000, "jitter": 0.2, "drain_timeout": 60
+    });
+    let mut builder = Layer::new();
+    for (name, value) in as_json.as_object().unwrap() {
+        builder.set_runtime_attribute("A", name, value, Origin::Builder).unwrap();
+    }
+    assert_eq!(Layer::merge([builder]).unwrap().job_runtime_attributes["A"], expected);
+    assert_eq!(as_json.as_object().unwrap().len(), JOB_ATTRIBUTES.len(), "all of them");
 }
 
 #[test]

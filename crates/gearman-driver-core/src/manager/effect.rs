@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::level::Level;
-use crate::manager::FunctionStatus;
+use crate::manager::{FunctionStatus, Suspect};
 use crate::order::{OrderError, OrderId};
 use crate::process::{HostId, ProcessId};
 
@@ -66,6 +66,9 @@ pub enum Effect {
         /// What the job servers say of it.
         status: FunctionStatus,
     },
+    /// The jobs that have taken down processes, all of them, those with the oldest last death first: for the workers, and
+    /// to be kept for the next driver. It takes the place of the list before.
+    Suspects(Vec<Suspect>),
     /// A line for the log.
     Log(LogLine),
     /// End the driver. Nothing follows but replies.

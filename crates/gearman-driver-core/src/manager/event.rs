@@ -69,6 +69,12 @@ pub enum Event {
         /// What stood in its slot of the scoreboard at the end, where it had come to write there.
         final_activity: Option<Activity>,
     },
+    /// Workers have answered jobs that are suspects. Sent by the shell, soon after, and before an [`Event::Exited`] that
+    /// comes later.
+    Answered {
+        /// The numbers of [`Effect::Suspects`](super::Effect::Suspects); those that are no more are passed over.
+        suspects: Vec<u64>,
+    },
     /// What processes do now, as the scoreboard shows it. Sent by the shell before each [`Event::Looked`], before
     /// a snapshot or an order that needs it, and shortly after spawns. Processes that are missing keep their last one.
     Observed {
@@ -96,6 +102,8 @@ pub enum Event {
         max_idle_time: Option<Duration>,
         /// `shutdown_timeout`.
         shutdown_timeout: Duration,
+        /// `poison_limit`.
+        poison_limit: u32,
     },
     /// The supervisor was signalled. Sent by the shell for each signal that arrives.
     Signal(Signal),

@@ -10,6 +10,7 @@ mod event;
 mod host;
 mod job;
 mod orders;
+mod poison;
 mod reload;
 mod shutdown;
 #[cfg(test)]
@@ -21,12 +22,15 @@ use std::time::Duration;
 
 pub use effect::{Effect, LogLine};
 pub use event::{Event, FunctionStatus, Signal};
+pub use poison::{MAX_SUSPECTS, MEMORY, Suspect};
 
 use self::backoff::Jitter;
 use self::host::Hosts;
 use self::job::{Job, Nursery};
+use self::poison::Poison;
 use self::reload::Reload;
 use self::shutdown::Phase;
+use crate::job::JobDeclaration;
 use crate::level::Level;
 use crate::process::{Activity, ExitStatus, ProcessId};
 use crate::scaling::{self, Policy};
@@ -46,6 +50,10 @@ pub struct Settings {
     pub seed: u64,
     /// The driver's version, for the snapshot.
     pub version: String,
+    /// `poison_limit`: a job that has taken down so many processes is not run again; 0: it always is.
+    pub poison_limit: u32,
+    /// The jobs that have taken down processes of an earlier driver.
+    pub suspects: Vec<Suspect>,
 }
 
 impl Default for Settings {
@@ -56,6 +64,8 @@ impl Default for Settings {
             policy: &scaling::Classic,
             seed: 0,
             version: String::new(),
+            poison_limit: 3,
+            suspects: Vec::new(),
         }
     }
 }
@@ -74,6 +84,7 @@ pub struct Manager {
     terms: u32,
     next_process: u64,
     jitter: Jitter,
+    poison: Poison,
     /// The time of the newest event.
     now: Time,
     /// When the processes were last looked at.
@@ -82,8 +93,9 @@ pub struct Manager {
 
 impl Manager {
     /// A manager that has heard nothing yet. [`Event::Started`] sets it going.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
         let jitter = Jitter::new(settings.seed);
+        let poison = Poison::new(settings.poison_limit, std::mem::take(&mut settings.suspects));
         Self {
             settings,
             jobs: BTreeMap::new(),
@@ -94,6 +106,7 @@ impl Manager {
             terms: 0,
             next_process: 1,
             jitter,
+            poison,
             now: Time::START,
             observed: Time::START,
         }
@@ -123,11 +136,12 @@ impl Manager {
     /// When [`Event::Tick`] must be sent at the latest; to be asked again after each event. `None`: not before
     /// another event.
     pub fn next_deadline(&self) -> Option<Time> {
+        let overdue = self.jobs.values().filter_map(Job::next_overdue).min();
         if self.phase != Phase::Running {
-            return self.shutdown_deadline();
+            return self.shutdown_deadline().map(|deadline| overdue.map_or(deadline, |overdue| deadline.min(overdue)));
         }
         let jobs = self.jobs.values().filter_map(|job| job.next_deadline(self.now, self.observed));
-        self.hosts.next_deadline().into_iter().chain(jobs).min()
+        self.hosts.next_deadline().into_iter().chain(jobs).chain(overdue).chain(self.poison.next_deadline()).min()
     }
 
     /// Everything that console and dashboard show. The shell adds what it alone knows.
@@ -150,8 +164,14 @@ impl Manager {
         match event {
             Event::Order { id, order } => self.order(id, order, now, out),
             _ if self.phase == Phase::Ended => {}
-            Event::Started => self.start_first_host(out),
-            Event::HostReady { host, generation, jobs } => self.host_ready(host, generation, jobs, now, out),
+            Event::Started => {
+                self.remember_suspects(out);
+                self.start_first_host(out);
+            }
+            Event::HostReady { host, generation, jobs } => {
+                self.warn_of_timeouts(&jobs, out);
+                self.host_ready(host, generation, jobs, now, out);
+            }
             Event::HostFailed { host, error } => self.host_failed(host, error, now, out),
             Event::HostGone { host, status, adopted, ended } => {
                 self.host_gone(host, status, adopted, ended, now, out);
@@ -165,6 +185,7 @@ impl Manager {
             Event::Exited { process, status, final_activity } => {
                 self.exited(process, status, final_activity, now, out);
             }
+            Event::Answered { suspects } => self.answered(&suspects, now, out),
             Event::Observed { processes } => {
                 self.observed = now;
                 for (process, activity) in processes {
@@ -172,15 +193,20 @@ impl Manager {
                         job.observe(process, activity, now);
                     }
                 }
+                self.kill_overdue(now, out);
             }
             Event::Looked { functions, complete } => self.looked(&functions, complete, now, out),
-            Event::Configured { max_idle_time, shutdown_timeout } => {
+            Event::Configured { max_idle_time, shutdown_timeout, poison_limit } => {
+                self.set_poison_limit(poison_limit, out);
                 self.settings.max_idle_time = max_idle_time.unwrap_or(self.settings.max_idle_time);
                 self.settings.shutdown_timeout = shutdown_timeout;
             }
             Event::Signal(signal) => self.signal(signal, now, out),
             // The processes have been looked at just before.
-            Event::Tick => self.observed = now,
+            Event::Tick => {
+                self.observed = now;
+                self.jobs.values_mut().for_each(|job| job.looked_for_overdue(now));
+            }
         }
     }
 
@@ -205,8 +231,12 @@ impl Manager {
         let Some(name) = self.owners.remove(&process) else {
             return;
         };
+        let blamed = self.taken_down_by(&name, process, status, final_activity.as_ref());
         if let Some(job) = self.jobs.get_mut(&name) {
             job.exited(process, status, final_activity, now, &mut self.jitter, out);
+        }
+        if let Some(blamed) = blamed {
+            self.count_death(&name, blamed, status, now, out);
         }
         self.after_an_end(&name, now, out);
     }
@@ -249,6 +279,7 @@ impl Manager {
             return;
         }
         self.start_due_host(now, out);
+        self.expire_suspects(now, out);
         let mut nursery = nursery(&self.hosts, &mut self.next_process, &mut self.jitter);
         for job in self.jobs.values_mut() {
             if job.pass_time(now) {
@@ -269,6 +300,23 @@ impl Manager {
         for job in self.jobs.values_mut() {
             job.balance(now, &mut nursery, out);
         }
+    }
+
+    /// Kills processes whose job has gone on for too long; they are replaced at once.
+    fn kill_overdue(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let mut killed = false;
+        for job in self.jobs.values_mut() {
+            killed |= job.kill_overdue(now, out);
+        }
+        if killed && self.phase == Phase::Running {
+            self.balance_all(now, out);
+        }
+    }
+
+    /// Says of which jobs a shutdown would kill processes that are within their timeout.
+    fn warn_of_timeouts(&self, jobs: &[JobDeclaration], out: &mut Vec<Effect>) {
+        let warnings = jobs.iter().filter_map(|job| job::longer_than_drain(job, self.settings.shutdown_timeout));
+        out.extend(warnings.map(|warning| log(Level::Warn, warning)));
     }
 
     fn drop_retired(&mut self) {

@@ -106,6 +106,7 @@ impl Manager {
         // A generation that has itself not shown yet that its processes live is nothing to come back to.
         self.reload.trial.get_or_insert(trial);
         self.hosts.put_in_force(host, loading.generation, now, out);
+        self.forget_suspects(out);
         let names = |jobs: &[JobDeclaration]| jobs.iter().map(|job| job.name.clone()).collect::<BTreeSet<_>>();
         let (old, new) = (names(&self.hosts.declarations), names(&declarations));
         out.push(log(
@@ -240,6 +241,7 @@ impl Manager {
         );
         out.push(log(Level::Error, message));
         self.hosts.return_to(proven, now, out);
+        self.forget_suspects(out);
         self.begin_generation(proven, declarations, now, out);
     }
 

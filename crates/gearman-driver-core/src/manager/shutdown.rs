@@ -19,9 +19,9 @@ const HOST_GRACE: Duration = Duration::from_secs(5);
 pub(super) enum Phase {
     /// Starts and stops processes as needed.
     Running,
-    /// All processes have been asked to finish; what is left then is killed.
-    Draining { kill_at: Time },
-    /// All processes have been killed; what is left then is given up.
+    /// All processes have been asked to finish; of each job, what is left after its time is killed.
+    Draining { since: Time },
+    /// All processes that were left have been killed; what is left then is given up.
     Killing { give_up_at: Time },
     /// No process is left, the host has been asked to end.
     Leaving { give_up_at: Time },
@@ -50,15 +50,15 @@ impl Manager {
         if self.phase != Phase::Running {
             return;
         }
-        let timeout = self.settings.shutdown_timeout;
         let processes = self.all_processes();
+        let timeout = self.patiences().map(|(_, patience)| patience).max().unwrap_or(self.settings.shutdown_timeout);
         let message = format!(
             "Shutting down ({why}): {} process(es) finish their jobs, for at most {} s",
             processes.len(),
             timeout.as_secs_f64()
         );
         out.push(log(Level::Info, message));
-        self.phase = Phase::Draining { kill_at: now + timeout };
+        self.phase = Phase::Draining { since: now };
         self.give_up_hosts(out);
         for process in processes {
             if let Some(job) = self.owner(process) {
@@ -70,10 +70,7 @@ impl Manager {
     /// What the shutdown's clock has run out on.
     pub(super) fn shutdown_deadlines(&mut self, now: Time, out: &mut Vec<Effect>) {
         match self.phase {
-            Phase::Draining { kill_at } if kill_at <= now => {
-                let why = format!("it had not finished after {} s", self.settings.shutdown_timeout.as_secs_f64());
-                self.kill_all(&why, now, out);
-            }
+            Phase::Draining { since } => self.kill_late(since, now, out),
             Phase::Killing { give_up_at } if give_up_at <= now => {
                 let left: Vec<String> = self
                     .jobs
@@ -111,7 +108,7 @@ impl Manager {
 
     pub(super) fn shutdown_deadline(&self) -> Option<Time> {
         match self.phase {
-            Phase::Draining { kill_at } => Some(kill_at),
+            Phase::Draining { since } => self.patiences().map(|(_, patience)| since + patience).min(),
             Phase::Killing { give_up_at } | Phase::Leaving { give_up_at } => Some(give_up_at),
             Phase::Running | Phase::Ended => None,
         }
@@ -125,6 +122,30 @@ impl Manager {
                 self.kill_all("the driver ends at once", now, out);
             }
             Phase::Killing { .. } | Phase::Leaving { .. } | Phase::Ended => {}
+        }
+    }
+
+    /// Each process that is still waited for, and how long it may take in all.
+    fn patiences(&self) -> impl Iterator<Item = (ProcessId, Duration)> {
+        let shutdown_timeout = self.settings.shutdown_timeout;
+        self.jobs.values().flat_map(move |job| {
+            let patience = job.drain_patience(shutdown_timeout);
+            let waited_for = job.workers().filter(|(_, worker)| !worker.is_killed());
+            waited_for.map(move |(process, _)| (process, patience))
+        })
+    }
+
+    /// Kills what has had its time.
+    fn kill_late(&mut self, since: Time, now: Time, out: &mut Vec<Effect>) {
+        let late: Vec<_> = self.patiences().filter(|&(_, patience)| since + patience <= now).collect();
+        for (process, patience) in late {
+            if let Some(job) = self.owner(process) {
+                let why = format!("it had not finished after {} s", patience.as_secs_f64());
+                job.kill(process, &why, now, out);
+            }
+        }
+        if self.patiences().next().is_none() && self.jobs.values().any(Job::has_workers) {
+            self.phase = Phase::Killing { give_up_at: now + KILL_GRACE };
         }
     }
 

@@ -14,9 +14,15 @@ pub(super) struct Worker {
     pub(super) generation: u32,
     /// Its own random part, 0.0 to 1.0, of what is spread over processes that began together.
     pub(super) jitter: f64,
+    /// The timeout of its jobs, as its own worker code has it.
+    pub(super) timeout: Option<Duration>,
     pub(super) life: Life,
+    /// It was killed because its job had outlived its timeout.
+    pub(super) overran: bool,
     /// What it last said of itself.
     pub(super) activity: Option<Activity>,
+    /// When it was last looked at: at its scoreboard slot, or (before there is one) by the host that forked it.
+    pub(super) seen: Time,
 }
 
 /// Where a process is in its life.
@@ -55,8 +61,9 @@ pub(super) enum Reluctance {
 }
 
 impl Worker {
-    pub(super) fn spawning(host: HostId, generation: u32, jitter: f64) -> Self {
-        Self { host, generation, jitter, life: Life::Spawning { then: Then::Serve }, activity: None }
+    pub(super) fn spawning(host: HostId, generation: u32, jitter: f64, timeout: Option<Duration>) -> Self {
+        let life = Life::Spawning { then: Then::Serve };
+        Self { host, generation, jitter, timeout, life, overran: false, activity: None, seen: Time::START }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
@@ -73,6 +80,11 @@ impl Worker {
             Life::Serving { .. } => false,
             Life::Draining { .. } | Life::Killed { .. } => true,
         }
+    }
+
+    /// Whether it has been killed, or will be as soon as it runs.
+    pub(super) fn is_killed(&self) -> bool {
+        matches!(self.life, Life::Killed { .. } | Life::Spawning { then: Then::Kill })
     }
 
     /// Whether it counts towards what the job should have: it takes jobs, or will.

@@ -1,10 +1,12 @@
 //! Bounds and limits of a job: who may set them, and who wins.
 //!
 //! Per bound: `job_runtime_attributes`, else `override_attributes`, else `#[job]`, else `default_attributes`, else
-//! min 1, and max 1 or min where that is larger. `max_idle_time` goes the same way, without the operator's word.
+//! min 1, and max 1 or min where that is larger. Limits ([`JobLimits`]) go the same way, and have no default but the jitter's.
+
+use std::time::Duration;
 
 use gearman_driver_wire::host::RuntimeBounds;
-use std::time::Duration;
+use gearman_driver_wire::job_limits::JobLimits;
 
 /// The most processes a bound may name, as in the console.
 pub const MAX_PROCESSES: u32 = 65_535;
@@ -14,12 +16,12 @@ pub const MAX_PROCESSES: u32 = 65_535;
 ///
 /// Codecs for all methods of a worker are `#[worker(decode = "..", encode = "..")]`: the compiler checks their types,
 /// which it cannot do with names that come at run time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[must_use]
 pub struct JobAttributes {
     pub(crate) min_processes: Option<u32>,
     pub(crate) max_processes: Option<u32>,
-    pub(crate) max_idle_time: Option<Duration>,
+    pub(crate) limits: JobLimits,
 }
 
 impl JobAttributes {
@@ -42,7 +44,46 @@ impl JobAttributes {
 
     /// How long a process above the minimum may stay idle; without it, the driver's `max_idle_time`.
     pub fn max_idle_time(mut self, time: Duration) -> Self {
-        self.max_idle_time = Some(time);
+        self.limits.max_idle_time = Some(time);
+        self
+    }
+
+    /// How long a job may take: then its client is told that it failed. A process that still has the job 5 s later is
+    /// killed.
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.limits.timeout = Some(time);
+        self
+    }
+
+    /// How many jobs a process does before it is replaced; never more.
+    pub fn max_jobs(mut self, jobs: u64) -> Self {
+        self.limits.max_jobs = Some(jobs);
+        self
+    }
+
+    /// How old a process becomes before it is replaced.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.limits.max_age = Some(age);
+        self
+    }
+
+    /// By how many bytes the memory that a process shares with no other may grow before it is replaced: 1 MiB at least.
+    pub fn max_memory(mut self, bytes: u64) -> Self {
+        self.limits.max_memory = Some(bytes);
+        self
+    }
+
+    /// By which part of them, 0.0 to 1.0, `max_jobs`, `max_age` and `max_memory` are lowered at the most, by chance, in
+    /// each process; without it, 0.1.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.limits.jitter = Some(share);
+        self
+    }
+
+    /// How long a process may take to finish its job when the driver ends, where that is longer than its
+    /// `shutdown_timeout`.
+    pub fn drain_timeout(mut self, time: Duration) -> Self {
+        self.limits.drain_timeout = Some(time);
         self
     }
 }

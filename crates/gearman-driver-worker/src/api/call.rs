@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use super::error::chain;
 use super::{Error, Job, Worker};
@@ -101,6 +102,30 @@ pub(crate) async fn guard_async<T>(future: impl Future<Output = Result<T, Error>
     .await
 }
 
+/// When a job has taken too long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimit {
+    timeout: Duration,
+    at: Instant,
+}
+
+impl TimeLimit {
+    /// For a job that begins now. `None` where the clock does not go as far.
+    pub(crate) fn from_now(timeout: Duration) -> Option<Self> {
+        Some(Self { timeout, at: Instant::now().checked_add(timeout)? })
+    }
+
+    /// What a job that is not done in time fails with, where the time is over.
+    pub(crate) fn passed(self) -> Option<String> {
+        (self.at <= Instant::now()).then(|| timed_out(self.timeout))
+    }
+}
+
+/// What a job that is not done in time fails with.
+pub(crate) fn timed_out(timeout: Duration) -> String {
+    format!("timeout after {} s", timeout.as_secs_f64())
+}
+
 /// An asynchronous job on its way. Not `Send`: a process has one thread that runs jobs.
 #[doc(hidden)]
 pub type JobFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Failed>> + 'a>>;
@@ -113,6 +138,8 @@ pub struct Call<'a> {
     workload: &'a [u8],
     notes: &'a dyn Notes,
     panicked: &'a Cell<bool>,
+    /// For asynchronous methods, which can be left off.
+    limit: Option<TimeLimit>,
 }
 
 impl<'a> Call<'a> {
@@ -123,7 +150,13 @@ impl<'a> Call<'a> {
         notes: &'a dyn Notes,
         panicked: &'a Cell<bool>,
     ) -> Self {
-        Self { worker, job, workload, notes, panicked }
+        Self { worker, job, workload, notes, panicked, limit: None }
+    }
+
+    /// The same, left off at its limit.
+    pub(crate) fn within(mut self, limit: Option<TimeLimit>) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// The worker as its own type.
@@ -157,7 +190,22 @@ impl<'a> Call<'a> {
         &mut self,
         method: impl AsyncFnOnce(&mut Job) -> Result<T, Error>,
     ) -> Result<T, Failed> {
-        let returned = guard_async(method(self.job)).await;
+        let running = guard_async(method(self.job));
+        let returned = match self.limit {
+            None => running.await,
+            Some(limit) => {
+                let returned = tokio::time::timeout_at(limit.at.into(), running).await;
+                match (returned, limit.passed()) {
+                    // One that has returned late is late, however it managed to (it blocked the thread).
+                    (Err(_), _) | (Ok(Ok(_)), Some(_)) => {
+                        let message = timed_out(limit.timeout);
+                        log::warn!("{message}: the job has failed, and what it was at is dropped");
+                        Err(Caught { message, panicked: false })
+                    }
+                    (Ok(returned), _) => returned,
+                }
+            }
+        };
         self.ran(returned)
     }
 

@@ -39,7 +39,13 @@ pub trait JobLink {
     fn servers(&self) -> &str;
 }
 
-/// The piece of work in hand.
+/// The piece of work in hand: what a client has asked for, given by a job server. (What processes are kept for is called a
+/// job too: that is `JobSpec` where it is declared, `JobRef` in the running driver.)
+///
+/// A job method gets it as `&mut Job`, beside the workload, and ends it by returning: the result, or an error. On the way it
+/// may tell the client how it goes ([`send_status`](Job::send_status), [`send_data`](Job::send_data),
+/// [`send_warning`](Job::send_warning)), and have other jobs done ([`client`](Job::client)). Clients of background jobs
+/// hear nothing of this, but can ask the job server for the status.
 pub struct Job {
     link: Rc<dyn JobLink>,
     /// Shared with the runner, so that a method can hold the job mutably and its workload at once, without a copy.
@@ -57,8 +63,7 @@ struct Texts {
 
 impl Job {
     /// A job that came by `link`. Nothing is copied.
-    #[must_use]
-    pub fn new(link: Rc<dyn JobLink>, assignment: Rc<JobAssignment>) -> Self {
+    pub(crate) fn new(link: Rc<dyn JobLink>, assignment: Rc<JobAssignment>) -> Self {
         Self { link, assignment, texts: Texts::default() }
     }
 
@@ -68,7 +73,7 @@ impl Job {
         text(self.assignment.handle(), &self.texts.handle)
     }
 
-    /// The function asked for, with its prefix.
+    /// The function asked for, as it is registered: with the worker's prefix.
     #[must_use]
     pub fn function_name(&self) -> &str {
         text(self.assignment.function(), &self.texts.function)

@@ -4,7 +4,7 @@
 //! Decides names, limits and the order of hooks around a job. Leaves to others: forking, talking to job servers
 //! (a process loop implements [`JobLink`]), and where last runs and last errors are kept ([`Notes`]).
 //!
-//! A worker comes in by one of two doors, `#[worker]` (registered by [`registry`]) or [`JobSpec`]; behind them there
+//! A worker comes in by one of two doors, `#[worker]` (registered by [`registry`]) or [`AddedJob`]; behind them there
 //! is one path: [`load`] makes [`Loaded`], and in the process after the fork [`Loaded::into_process`] makes the
 //! [`ProcessWorker`] that runs jobs.
 //!
@@ -30,6 +30,7 @@ mod testing;
 mod worker;
 
 pub use attributes::{JobAttributes, MAX_PROCESSES};
+pub(crate) use call::timed_out;
 pub use call::{Answer, Notes, Outcome};
 pub use caller::Caller;
 pub use client::JobClient;
@@ -40,7 +41,7 @@ pub use job::{Job, JobLink, Report};
 pub use load::{LoadError, LoadRequest, Loaded, LoadedFunction, LoadedJob, load};
 pub use options::WorkerOptions;
 pub use process::ProcessWorker;
-pub use spec::{Codec, JobBody, JobSpec, Method};
+pub use spec::{AddedJob, AsyncJobBody, AsyncJobSpec, AsyncMethod, Codec, JobBody, JobSpec, Method};
 pub use testing::{Sent, TestWorker};
 pub use worker::Worker;
 
@@ -57,5 +58,6 @@ pub mod private {
     pub use super::dispatch::{PlainKind, ResultKind};
     pub use super::registry::{JobMethod, RegisteredWorker, Run, WorkerType, worker_without_new};
     pub use super::{Error, Job, JobAttributes, Worker, WorkerOptions};
+    pub use gearman_driver_wire::job_limits::JobLimits;
     pub use inventory;
 }

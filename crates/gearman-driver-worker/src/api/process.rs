@@ -1,19 +1,37 @@
 //! The worker of one process: its start, its jobs, its stop.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
-use super::call::{Answer, Call, Caught, Failed, JobFuture, Notes, Outcome, guard, guard_async};
+use super::call::{Answer, Call, Caught, Failed, JobFuture, Notes, Outcome, TimeLimit, guard, guard_async};
 use super::load::{LoadedFunction, LoadedJob};
-use super::{Error, Job, Method, Worker};
+use super::{AsyncMethod, Codec, Error, Job, Method, Worker};
 
 /// How one function runs.
 pub(crate) enum Body {
     /// Code that `#[worker]` wrote.
     Written(for<'a, 'b> fn(&'b mut Call<'a>) -> Result<Vec<u8>, Failed>),
-    /// Asynchronous code that `#[worker]` wrote.
-    Async(for<'a> fn(Call<'a>) -> JobFuture<'a>),
     /// A declared method.
     Given(Method),
+    /// Asynchronous code.
+    Async(AsyncBody),
+}
+
+/// How an asynchronous function runs.
+pub(crate) enum AsyncBody {
+    /// Code that `#[worker]` wrote.
+    Written(for<'a> fn(Call<'a>) -> JobFuture<'a>),
+    /// A declared method.
+    Given(AsyncMethod),
+}
+
+impl AsyncBody {
+    fn run<'a>(&'a self, call: Call<'a>) -> JobFuture<'a> {
+        match self {
+            Self::Written(run) => run(call),
+            Self::Given(method) => run_given_async(method, call),
+        }
+    }
 }
 
 /// One worker, in the process that runs one of its jobs. Made by [`Loaded::into_process`](super::Loaded::into_process).
@@ -140,14 +158,23 @@ impl ProcessWorker {
     /// As [`run`](ProcessWorker::run), for asynchronous functions and for others, which block. Several may be on their
     /// way at once.
     pub async fn run_async(&self, function: usize, job: &mut Job, notes: &dyn Notes) -> Outcome {
-        let Some(Body::Async(run)) = self.body(function) else {
-            return self.run(function, job, notes);
+        let limit = self.job().limits.timeout.and_then(TimeLimit::from_now);
+        let Some(Body::Async(body)) = self.body(function) else {
+            let outcome = self.run(function, job, notes);
+            // It could not be left off; but what is late is late.
+            return match limit.and_then(TimeLimit::passed) {
+                None => outcome,
+                Some(message) => {
+                    notes.failed(&message);
+                    self.outcome(function, Ok(Err(Failed { message })), outcome.replace_process, notes)
+                }
+            };
         };
         let panicked = Cell::new(false);
         let assignment = job.assignment();
         let ran = guard_async(async {
             // Its own box, so that what a panic leaves of it is dropped within the guard.
-            Ok(run(Call::new(self.worker(), job, assignment.workload(), notes, &panicked)).await)
+            Ok(body.run(Call::new(self.worker(), job, assignment.workload(), notes, &panicked).within(limit)).await)
         })
         .await;
         self.outcome(function, ran, panicked.get(), notes)
@@ -168,9 +195,19 @@ impl ProcessWorker {
                 (caught.message, true)
             }
         };
+        Outcome { answer: self.failure(function, message), replace_process: panicked }
+    }
+
+    /// The outcome of a job that is not run at all, for the reason in `message`.
+    pub(crate) fn refuse(&self, function: usize, message: String, notes: &dyn Notes) -> Outcome {
+        log::warn!("{message}");
+        notes.failed(&message);
+        Outcome { answer: self.failure(function, message), replace_process: false }
+    }
+
+    fn failure(&self, function: usize, message: String) -> Answer {
         let exceptions = self.job().functions.get(function).is_some_and(|function| function.exceptions);
-        let answer = if exceptions { Answer::Exception { message } } else { Answer::Fail { message } };
-        Outcome { answer, replace_process: panicked }
+        if exceptions { Answer::Exception { message } } else { Answer::Fail { message } }
     }
 }
 
@@ -182,13 +219,34 @@ impl std::fmt::Debug for ProcessWorker {
 
 fn run_given(method: &Method, call: &mut Call<'_>) -> Result<Vec<u8>, Failed> {
     let worker = call.any_worker();
-    let decoded = match &method.decode {
-        Some(decode) => call.decode(|workload| decode(worker, workload).map(std::borrow::Cow::Owned))?,
-        None => call.decode(|workload| Ok(std::borrow::Cow::Borrowed(workload)))?,
-    };
+    let workload = decode(method.decode.as_ref(), call)?;
     call.begin()?;
-    let result = call.method(|job| (method.body)(worker, job, &decoded))?;
-    match &method.encode {
+    let result = call.method(|job| (method.body)(worker, job, &workload))?;
+    encode(method.encode.as_ref(), call, result)
+}
+
+/// As [`run_given`].
+fn run_given_async<'a>(method: &'a AsyncMethod, mut call: Call<'a>) -> JobFuture<'a> {
+    Box::pin(async move {
+        let worker = call.any_worker();
+        let workload = decode(method.decode.as_ref(), &mut call)?;
+        call.begin()?;
+        let result = call.method_async(async |job| (method.body)(worker, job, &workload).await).await?;
+        encode(method.encode.as_ref(), &mut call, result)
+    })
+}
+
+fn decode<'a>(decode: Option<&Codec>, call: &mut Call<'a>) -> Result<Cow<'a, [u8]>, Failed> {
+    let worker = call.any_worker();
+    call.decode(|workload| match decode {
+        Some(decode) => decode(worker, workload).map(Cow::Owned),
+        None => Ok(Cow::Borrowed(workload)),
+    })
+}
+
+fn encode(encode: Option<&Codec>, call: &mut Call<'_>, result: Vec<u8>) -> Result<Vec<u8>, Failed> {
+    let worker = call.any_worker();
+    match encode {
         Some(encode) => call.encode(|| encode(worker, &result)),
         None => Ok(result),
     }

@@ -2,7 +2,7 @@
 //!
 //! Only function pointers and names are registered; nothing is built before [`load`](super::load()) asks.
 
-use std::time::Duration;
+use gearman_driver_wire::job_limits::JobLimits;
 
 use super::call::{Call, Failed, JobFuture};
 use super::{Error, Worker, WorkerOptions};
@@ -33,8 +33,8 @@ pub struct JobMethod {
     pub process_group: Option<&'static str>,
     /// Failures go out as WORK_EXCEPTION.
     pub exceptions: bool,
-    /// `max_idle_time` where given.
-    pub max_idle_time: Option<Duration>,
+    /// Limits where given.
+    pub limits: JobLimits,
     /// `concurrency` where given; for asynchronous methods only.
     pub concurrency: Option<u32>,
     /// Takes a job through decode, hooks, the method and encode.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use gearman_driver_wire::job_limits::JobLimits;
 use gearman_protocol::{JobAssignment, Magic, Packet, PacketType};
 use tokio::runtime::{self, Builder, Handle};
 use tokio::task::LocalSet;
@@ -68,7 +69,7 @@ impl<W: RegisteredWorker> TestWorker<W> {
             name: path.to_owned(),
             min_processes: 1,
             max_processes: 1,
-            max_idle_time: None,
+            limits: JobLimits::NONE,
             concurrency: None,
             functions,
             worker: path.to_owned(),

@@ -54,7 +54,7 @@ pub trait Worker: Any {
         Ok(())
     }
 
-    /// Runs once in each process, after its last job.
+    /// Runs once in each process, after its last job. The place to clean up: the worker's destructor runs in the host alone.
     fn process_stop(&mut self) {}
 }
 

@@ -25,7 +25,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setpgid};
 
-use crate::api::{JobSpec, LoadRequest, Loaded, load};
+use crate::api::{AddedJob, LoadRequest, Loaded, load};
 use crate::process::{self, Plan};
 
 /// What the program says about its workers, besides what the supervisor sends.
@@ -37,7 +37,7 @@ pub struct Program<'a> {
     /// Which worker types are loaded, by type path.
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
-    pub added: Vec<JobSpec>,
+    pub added: Vec<AddedJob>,
 }
 
 /// Runs a host over its end of the host protocol; in a forked worker process, runs that. The exit code of either.
@@ -100,6 +100,9 @@ const DISREGARDED: [Signal; 7] = [
 
 impl Host {
     /// Reads the first message and loads the workers. `None` when the supervisor is gone.
+    ///
+    /// Not inlined: its frame is large, and that of the caller is there in all processes.
+    #[inline(never)]
     fn load(channel: &mut Channel, program: Program<'_>) -> Result<Option<Self>, String> {
         signal::disregard(&DISREGARDED).map_err(|error| format!("signal handlers can't be set: {error}"))?;
         let children = signal::SelfPipe::install(&[Signal::SIGCHLD])
@@ -325,7 +328,7 @@ fn declaration(job: &crate::api::LoadedJob) -> JobDeclaration {
         functions: job.functions.iter().map(|function| function.name.clone()).collect(),
         min_processes: job.min_processes,
         max_processes: job.max_processes,
-        max_idle_time: job.max_idle_time.map(|time| time.as_secs_f64()),
+        limits: job.limits,
     }
 }
 
@@ -361,8 +364,8 @@ impl Channel {
 
     /// Reads once, blocking if nothing is there.
     fn fill(&mut self) {
-        // No more than a page: what a host writes to between two forks is no longer shared by the processes.
-        let mut bytes = [0; 2 << 10];
+        // Little at once: what a host writes to between two forks is no longer shared by the processes.
+        let mut bytes = [0; 512];
         match self.socket.read(&mut bytes) {
             Ok(0) => self.closed = true,
             Ok(n) => self.lines.push(&bytes[..n]),

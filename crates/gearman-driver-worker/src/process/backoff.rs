@@ -1,7 +1,8 @@
 //! How long to wait before a job server that is away is tried again: growing, jittered, at most 800 ms.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
+
+use super::chance::unit;
 
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(800);
@@ -26,7 +27,7 @@ impl Backoff {
         let whole = FIRST.saturating_mul(1 << self.attempts.min(8)).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         let half = whole / 2;
-        half + half.mul_f64(unit(&RandomState::new(), std::process::id()))
+        half + half.mul_f64(unit())
     }
 
     /// How long the present attempt to connect may take: 200 ms, then doubling up to 5 s, for servers far away.
@@ -45,14 +46,6 @@ impl Backoff {
     }
 }
 
-/// Between 0 and 1. The standard library's per-hasher keys are random enough for jitter, but they are drawn once a thread:
-/// the processes of a host have the same ones, so the PID comes in.
-fn unit(keys: &RandomState, pid: u32) -> f64 {
-    let mut hasher = keys.build_hasher();
-    hasher.write_u32(pid);
-    f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,16 +61,5 @@ mod tests {
         backoff.reset();
         assert_eq!(backoff.patience(), FIRST_PATIENCE);
         assert!(backoff.next() <= FIRST);
-    }
-
-    #[test]
-    fn processes_with_the_same_keys_do_not_come_back_together() {
-        let keys = RandomState::new();
-        let units: Vec<_> = (1000..1100).map(|pid| unit(&keys, pid)).collect();
-        assert!(units.iter().all(|unit| (0.0..=1.0).contains(unit)));
-        let mut different = units.clone();
-        different.sort_by(f64::total_cmp);
-        different.dedup();
-        assert!(different.len() > 90, "{units:?}");
     }
 }

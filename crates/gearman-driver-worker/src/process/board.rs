@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gearman_driver_sys::clock::monotonic;
 use gearman_driver_sys::shared::Slot;
-use gearman_driver_wire::scoreboard::{self, HANDLE, MESSAGE, SLOT_BYTES, State, TextPlace, at};
+use gearman_driver_wire::scoreboard::{self, AT_WORK, HANDLE, MESSAGE, SLOT_BYTES, Spent, State, TextPlace, at};
 
+use super::poison::AtWork;
 use crate::api::Notes;
 
 /// The writer of a slot.
@@ -47,6 +48,18 @@ impl Board {
         }
     }
 
+    /// This job answers for it if the process goes down.
+    pub(super) fn at_work(&self, work: &AtWork) {
+        let Some(text) = &work.text else { return self.nobody_at_work() };
+        self.text(AT_WORK, text.as_bytes());
+        self.slot.store(at::AT_WORK_FUNCTION, work.function as u64 + 1);
+    }
+
+    /// No job answers for it.
+    pub(super) fn nobody_at_work(&self) {
+        self.slot.store(at::AT_WORK_FUNCTION, 0);
+    }
+
     /// The job has its answer, which is not sent yet.
     pub(super) fn finish(&self, succeeded: bool, took: Duration) {
         self.count(succeeded, took);
@@ -63,6 +76,7 @@ impl Board {
 
     /// No job is in hand.
     pub(super) fn none_in_hand(&self) {
+        self.nobody_at_work();
         self.slot.store(at::JOB_STARTED, 0);
         self.slot.store(at::FUNCTION, 0);
     }
@@ -70,6 +84,11 @@ impl Board {
     /// How many job servers this process is registered with.
     pub(super) fn servers(&self, count: usize) {
         self.slot.store(at::SERVERS, count as u64);
+    }
+
+    /// The process has reached a limit of its life.
+    pub(super) fn spent(&self, limit: Spent) {
+        self.slot.store(at::SPENT, limit as u64);
     }
 
     /// Keeps the last error and its message.

@@ -4,8 +4,11 @@
 //! stops the others; and one server at a time, so that no second job is granted while one runs. The answer to a job and
 //! the question for the next go out in one write.
 
+use std::io;
 use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gearman_driver_sys::clock::monotonic;
@@ -20,8 +23,11 @@ use std::os::fd::AsFd;
 use super::board::Board;
 use super::logger;
 use super::outgoing::Outgoing;
+use super::poison::{AtWork, Suspects};
 use super::server::{Server, Standing, registration};
-use crate::api::{Answer, Job, JobLink, ProcessWorker};
+use super::watchdog::Watchdog;
+use super::wear::Wear;
+use crate::api::{Answer, Job, JobLink, Notes, Outcome, ProcessWorker};
 
 /// How long a job server may take to answer GRAB_JOB while others could be asked.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,11 +41,15 @@ pub(super) struct JobLoop<'a> {
     registration: Vec<u8>,
     worker: &'a ProcessWorker,
     board: &'a Board,
+    suspects: &'a Suspects,
     stop: &'a SelfPipe,
     turn: usize,
     idle: bool,
-    /// The process is to be replaced: a job panicked.
+    /// The process is to be replaced: a job panicked, or it may begin no more.
     replace: bool,
+    wear: Wear,
+    /// Where jobs have a timeout.
+    watchdog: Option<Rc<Watchdog>>,
     out: Outgoing,
 }
 
@@ -52,28 +62,37 @@ enum Granted {
 }
 
 impl<'a> JobLoop<'a> {
+    #[allow(clippy::too_many_arguments, reason = "what a process is made of, used once")]
     pub(super) fn new(
         servers: &ServerList,
         server_list: &str,
         functions: &'a [String],
         client_id: &str,
         worker: &'a ProcessWorker,
-        board: &'a Board,
+        board: &'a Arc<Board>,
+        suspects: &'a Suspects,
         stop: &'a SelfPipe,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let server_list: Rc<str> = server_list.into();
-        Self {
-            servers: servers.iter().map(|address| Server::new(address, Rc::clone(&server_list))).collect(),
+        let limits = &worker.job().limits;
+        let watchdog = limits.timeout.map(|timeout| Watchdog::start(timeout, Arc::clone(board)).map(Rc::new));
+        let watchdog = watchdog.transpose()?;
+        let server = |address| Server::new(address, Rc::clone(&server_list), watchdog.clone());
+        Ok(Self {
+            servers: servers.iter().map(server).collect(),
             functions,
             registration: registration(client_id, functions),
             worker,
             board,
+            suspects,
             stop,
             turn: 0,
             idle: true,
             replace: false,
+            wear: Wear::new(limits),
+            watchdog,
             out: Outgoing::default(),
-        }
+        })
     }
 
     /// Takes and runs jobs until the process is to stop; then loses nothing of what it holds.
@@ -153,21 +172,22 @@ impl<'a> JobLoop<'a> {
             if !self.send(server, answered.as_deref()) {
                 return;
             }
+            // While the server looks for a job; what the last one returned has been sent and dropped.
+            self.wear.measure(self.board);
             let assignment = match self.answer(server) {
                 Granted::Job(assignment) => Rc::new(assignment),
                 Granted::Nothing => return self.sleep(server, None),
                 Granted::Lost => return,
             };
-            self.run_job(server, &assignment);
+            answered = self.run_job(server, &assignment).then_some(assignment);
             if self.stopping() {
                 self.board.state(State::Draining);
-                self.send(server, Some(&assignment));
+                self.send(server, answered.as_deref());
                 return;
             }
             if self.others_wait(server) {
-                return self.sleep(server, Some(&assignment));
+                return self.sleep(server, answered.as_deref());
             }
-            answered = Some(assignment);
         }
     }
 
@@ -281,23 +301,33 @@ impl<'a> JobLoop<'a> {
         self.servers.iter().enumerate().any(|(other, state)| other != server && state.woken())
     }
 
-    /// Runs a job and puts its answer into `out`.
-    fn run_job(&mut self, server: usize, assignment: &Rc<JobAssignment>) {
+    /// Runs a job and puts its answer into `out`. Whether there is one: where the job has timed out, it was answered.
+    fn run_job(&mut self, server: usize, assignment: &Rc<JobAssignment>) -> bool {
         let started = monotonic();
         let function = self.functions.iter().position(|name| name.as_bytes() == assignment.function());
         let answer = match (function, self.servers[server].up()) {
             (Some(function), Some(up)) => {
                 up.link.job(assignment.handle());
-                let link: Rc<dyn JobLink> = Rc::clone(&up.link) as Rc<dyn JobLink>;
+                let (link, stream) = (Rc::clone(&up.link) as Rc<dyn JobLink>, Arc::clone(&up.stream));
                 self.board.begin(function, assignment.handle(), started, self.idle);
+                self.replace |= self.wear.begin(self.board);
                 self.idle = false;
+                let work = AtWork::of(function, &self.functions[function], assignment, &self.servers[server].name);
                 logger::job(assignment.handle());
-                lifeline::job(true);
-                let outcome = self.worker.run(function, &mut Job::new(link, Rc::clone(assignment)), self.board);
-                lifeline::job(false);
-                logger::job(b"");
-                self.replace |= outcome.replace_process;
+                let (outcome, failed) = match self.suspects.refuse(&work) {
+                    Some(message) => (self.worker.refuse(function, message, self.board), false),
+                    None => self.run_method(&work, link, &stream, assignment, started),
+                };
+                self.suspects.answered(&work);
                 let took = monotonic().saturating_sub(started);
+                self.replace |= outcome.replace_process;
+                if failed {
+                    log::info!("the method has returned after {:.1} s; its answer is dropped", took.as_secs_f64());
+                    logger::job(b"");
+                    self.board.none_in_hand();
+                    return false;
+                }
+                logger::job(b"");
                 self.board.finish(matches!(outcome.answer, Answer::Complete(_)), took);
                 outcome.answer
             }
@@ -312,6 +342,29 @@ impl<'a> JobLoop<'a> {
             // A handle came out of a packet's arguments, where a NUL ends it.
             log::error!("the answer to job {} can't be sent: {error}", assignment.handle_text());
         }
+        true
+    }
+
+    /// Runs the method; whether it has outlived its timeout, so that the job has been answered already.
+    fn run_method(
+        &self,
+        work: &AtWork,
+        link: Rc<dyn JobLink>,
+        stream: &Arc<TcpStream>,
+        assignment: &Rc<JobAssignment>,
+        started: Duration,
+    ) -> (Outcome, bool) {
+        let mut notes: &dyn Notes = self.board;
+        if let Some(watchdog) = &self.watchdog {
+            let exceptions = self.worker.functions()[work.function].exceptions;
+            watchdog.begin(stream, assignment.handle(), exceptions, started);
+            notes = &**watchdog;
+        }
+        self.board.at_work(work);
+        lifeline::job(true);
+        let outcome = self.worker.run(work.function, &mut Job::new(link, Rc::clone(assignment)), notes);
+        lifeline::job(false);
+        (outcome, self.watchdog.as_ref().is_some_and(|watchdog| watchdog.end()))
     }
 
     /// The exit fence: nothing is held and nothing is asked for; each server gets RESET_ABILITIES and ECHO_REQ, and the

@@ -6,17 +6,22 @@
 mod async_loop;
 mod backoff;
 mod board;
+mod chance;
 mod health;
 mod job_loop;
 pub(crate) mod logger;
 mod outgoing;
+mod poison;
 mod report;
 mod server;
+mod watchdog;
+mod wear;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gearman_driver_sys::lifeline::Lifeline;
 use gearman_driver_sys::{signal, title};
@@ -29,6 +34,7 @@ use nix::unistd::{Pid, getpid, setpgid};
 use self::async_loop::{AsyncLoop, Shared};
 use self::board::Board;
 use self::job_loop::JobLoop;
+use self::poison::Suspects;
 use crate::api::Loaded;
 
 /// What a worker process takes over from its host.
@@ -77,8 +83,10 @@ fn start(plan: Plan) -> Result<i32, String> {
     drop(plan.lifeline);
 
     let board = Board::open(&plan.scoreboard, plan.slot, plan.process)
+        .map(Arc::new)
         .map_err(|error| format!("slot {} of the scoreboard can't be mapped: {error}", plan.slot))?;
-    drop(plan.scoreboard);
+    let suspects =
+        Suspects::open(plan.scoreboard).map_err(|error| format!("the list of suspects can't be mapped: {error}"))?;
     let functions: Vec<_> = plan
         .loaded
         .jobs()
@@ -112,12 +120,13 @@ fn start(plan: Plan) -> Result<i32, String> {
     board.state(State::Idle);
     match runtime {
         None => {
-            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &stop).run();
+            JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &suspects, &stop)
+                .map_err(|error| format!("the thread that watches the jobs' time can't be started: {error}"))?
+                .run();
             worker.stop();
         }
         Some(runtime) => {
-            let process =
-                Shared::new(Rc::new(worker), Rc::new(board), functions, &id, &plan.server, runtime.concurrency());
+            let process = Shared::new(Rc::new(worker), board, suspects, functions, &id, &plan.server, &runtime);
             runtime.run(&servers, process, &stop);
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gearman_protocol::connection::prepare;
@@ -13,6 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::health::Health;
 use super::report::ConnectionLink;
+use super::watchdog::Watchdog;
 
 /// A packet larger than this is taken for garbage.
 pub(super) const MAX_PACKET_BYTES: usize = 1 << 30;
@@ -34,7 +36,7 @@ pub(super) enum Standing {
 
 /// A connection on which the functions are registered.
 pub(super) struct Up {
-    pub(super) stream: Rc<TcpStream>,
+    pub(super) stream: Arc<TcpStream>,
     pub(super) decoder: Decoder,
     pub(super) standing: Standing,
     pub(super) link: Rc<ConnectionLink>,
@@ -53,7 +55,7 @@ enum State {
     /// The server owes an answer and did not give it; our end is shut, so it will take back what it may grant.
     /// Until it closes its end, nothing new is tried there.
     Parting {
-        stream: Rc<TcpStream>,
+        stream: Arc<TcpStream>,
         until: Instant,
     },
 }
@@ -63,6 +65,7 @@ pub(super) struct Server {
     pub(super) name: String,
     address: ServerAddress,
     servers: Rc<str>,
+    watchdog: Option<Rc<Watchdog>>,
     resolved: Vec<SocketAddr>,
     turn: usize,
     state: State,
@@ -70,11 +73,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(address: &ServerAddress, servers: Rc<str>) -> Self {
+    pub(super) fn new(address: &ServerAddress, servers: Rc<str>, watchdog: Option<Rc<Watchdog>>) -> Self {
         Self {
             name: address.to_string(),
             address: address.clone(),
             servers,
+            watchdog,
             resolved: Vec::new(),
             turn: 0,
             state: State::Away { until: Instant::now() },
@@ -180,7 +184,7 @@ impl Server {
             return self.lost(&format!("no connection: {error}"));
         }
         let stream = match blocking(socket) {
-            Ok(stream) => Rc::new(stream),
+            Ok(stream) => Arc::new(stream),
             Err(error) => return self.lost(&format!("the connection can't be set up: {error}")),
         };
         self.turn = 0;
@@ -188,7 +192,12 @@ impl Server {
             return self.lost(&format!("the functions can't be registered: {error}"));
         }
         log::debug!("registered with job server {}", self.name);
-        let link = ConnectionLink::new(Rc::clone(&stream), self.name.clone(), Rc::clone(&self.servers));
+        let link = ConnectionLink::new(
+            Arc::clone(&stream),
+            self.name.clone(),
+            Rc::clone(&self.servers),
+            self.watchdog.clone(),
+        );
         self.state = State::Up(Up {
             stream,
             decoder: Decoder::new(MAX_PACKET_BYTES),
@@ -268,7 +277,7 @@ impl Server {
     pub(super) fn part(&mut self) {
         let State::Up(up) = &self.state else { return };
         self.health.silent();
-        let stream = Rc::clone(&up.stream);
+        let stream = Arc::clone(&up.stream);
         self.state = match stream.shutdown(std::net::Shutdown::Write) {
             Ok(()) => State::Parting { stream, until: Instant::now() + PARTING_TIMEOUT },
             Err(_) => State::Away { until: Instant::now() + self.health.delay() },

@@ -6,10 +6,7 @@ struct Image;
 
 #[worker]
 impl Image {
-    #[job(timeout = "30s")]
-    fn slow(&self) {}
-
-    #[job(prefetch = 8, max_jobs = 1, max_age = "1h", max_memory = "1G", jitter = 0, drain_timeout = "1s")]
+    #[job(prefetch = 8)]
     fn more(&self) {}
 }
 

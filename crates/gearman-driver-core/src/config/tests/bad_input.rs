@@ -128,6 +128,40 @@ fn bad_toml() {
 }
 
 #[test]
+fn attributes_of_a_job_that_cannot_be() {
+    let wrong = [
+        "timeout = 0",
+        "max_jobs = 0",
+        "max_jobs = 1.5",
+        "max_age = -1",
+        "max_memory = 4096",
+        "max_memory = '1G'",
+        "max_memory = true",
+        "jitter = 1.5",
+        "jitter = '10%'",
+        "drain_timeout = 'x'",
+        "max_job = 1",
+    ];
+    let told = wrong.map(|value| {
+        let text = format!("[job_runtime_attributes.resize]\n{value}");
+        file("drivers.toml", &text).unwrap_err().message()
+    });
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    `timeout`: 0 is no limit: leave it out where there is to be none
+    `max_jobs`: 0 is no limit: leave it out where there is to be none
+    `max_jobs` must be a number of jobs, not the number 1.5
+    `max_age`: `-1` is negative: a duration is 0 or more
+    `max_memory`: 4096 bytes are too few: a process grows by as much by merely running; 1MiB is the least
+    `max_memory`: `1G` has the unknown unit `G`: B, kB, MB, GB, TB and KiB, MiB, GiB, TiB are known
+    `max_memory` must be a size (a number of bytes, or a text as "100MB"), not the truth value `true`
+    `jitter`: 1.5 is no share: a number from 0 to 1 is
+    `jitter` must be a number from 0 to 1, not the text "10%"
+    `drain_timeout`: `x` is no duration: write for example 5, 0.5, 500ms, 5s or 5m
+    unknown key `max_job`
+    "#);
+}
+
+#[test]
 fn an_error_is_one_line_without_control_characters() {
     let error = file("a.toml", "\"a\\nb\\u001b[2J\" = 1").unwrap_err();
     insta::assert_snapshot!(error, @r"unknown key `a\nb\u{1b}[2J`, at a.toml:1");

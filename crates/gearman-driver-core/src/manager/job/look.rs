@@ -58,6 +58,7 @@ impl Job {
         }
         if let Some(worker) = self.workers.get_mut(&process) {
             worker.activity = Some(activity);
+            worker.seen = now;
         }
     }
 

@@ -7,6 +7,9 @@
 mod ends;
 mod look;
 mod renewal;
+mod timeouts;
+
+pub(super) use self::timeouts::longer_than_drain;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +34,8 @@ pub(super) struct Job {
     declared: Limits,
     limits: Limits,
     max_idle_time: Option<Duration>,
+    drain_timeout: Option<Duration>,
+    timeout: Option<Duration>,
     lifespan: Lifespan,
     /// The worker code that is in force.
     generation: Option<u32>,
@@ -85,13 +90,15 @@ pub(super) struct Nursery<'a> {
 
 impl Job {
     pub(super) fn new(declaration: JobDeclaration) -> Self {
-        let JobDeclaration { name, functions, limits, max_idle_time, lifespan, .. } = declaration;
+        let JobDeclaration { name, functions, limits, max_idle_time, timeout, drain_timeout, lifespan } = declaration;
         Self {
             name,
             functions,
             declared: limits,
             limits,
             max_idle_time,
+            timeout,
+            drain_timeout,
             lifespan,
             generation: None,
             proven: false,
@@ -117,6 +124,8 @@ impl Job {
         let keep_limits = self.limits_changed() && !self.retired;
         self.functions = declaration.functions;
         self.max_idle_time = declaration.max_idle_time;
+        self.timeout = declaration.timeout;
+        self.drain_timeout = declaration.drain_timeout;
         self.lifespan = declaration.lifespan;
         self.declared = declaration.limits;
         self.retired = false;
@@ -208,7 +217,8 @@ impl Job {
         for _ in 0..start {
             let process = ProcessId(*nursery.next);
             *nursery.next += 1;
-            self.workers.insert(process, Worker::spawning(host, nursery.generation, nursery.jitter.part()));
+            self.workers
+                .insert(process, Worker::spawning(host, nursery.generation, nursery.jitter.part(), self.timeout));
             out.push(Effect::Spawn { process, job: self.name.clone(), host });
         }
     }
@@ -251,6 +261,7 @@ impl Job {
             return;
         };
         worker.life = Life::Serving { pid, started: now };
+        worker.seen = now;
         out.push(self.log(Level::Info, Some(pid), "Process started".to_owned()));
         match then {
             Then::Serve => {}

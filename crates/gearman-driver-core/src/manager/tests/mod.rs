@@ -1,16 +1,19 @@
 //! Scripts that read like the specification: what happens, and what the manager asks for.
 //!
 //! `then` lists the effects without log lines, separated by `; `: `spawn a#1` (job and process), `stop 1`, `kill 1`,
-//! `start host 1`, `stop host 1`, `ok`, `refused: ..`, `unknown f`, `exit 0`. The PID of process 1 is 101.
+//! `start host 1`, `stop host 1`, `ok`, `refused: ..`, `unknown f`, `suspects [HANDLE:DEATHS ..]` (with `!` poison), `exit
+//! 0`. The PID of process 1 is 101.
 
 mod bounds;
 mod endings;
 mod hosts;
 mod operators;
+mod poison;
 mod queues;
 mod recycling;
 mod reloads;
 mod shutdowns;
+mod timeouts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -112,6 +115,16 @@ impl Driver {
                 Effect::Kill { process } => words.push(format!("kill {}", process.0)),
                 Effect::Reply { result: Ok(()), .. } => words.push("ok".to_owned()),
                 Effect::Reply { result: Err(error), .. } => words.push(format!("refused: {error}")),
+                Effect::Suspects(list) => {
+                    let list: Vec<String> = list
+                        .iter()
+                        .map(|one| {
+                            let poison = if one.poison { "!" } else { "" };
+                            format!("{}:{}{poison}", one.at_work.handle, one.deaths)
+                        })
+                        .collect();
+                    words.push(format!("suspects [{}]", list.join(" ")));
+                }
                 Effect::UnknownJob { function, .. } => words.push(format!("unknown {function}")),
                 Effect::Exit { code, message } => {
                     let message = message.map(|message| format!(": {message}")).unwrap_or_default();
@@ -175,8 +188,11 @@ impl Driver {
     }
 
     pub(super) fn activity(&self, state: ActivityState, jobs_done: u64) -> Activity {
-        let current = (state == ActivityState::Busy)
-            .then(|| CurrentJob { function: "f".to_owned(), handle: "H:here:7".to_owned() });
+        let current = (state == ActivityState::Busy).then(|| CurrentJob {
+            function: "f".to_owned(),
+            handle: "H:here:7".to_owned(),
+            started: self.now,
+        });
         Activity { state, jobs_done, current, ..Activity::idle(self.now) }
     }
 

@@ -104,7 +104,11 @@ mod tests {
             state: ActivityState::Busy,
             since: Time::after_start(Duration::from_millis(500)),
             jobs_done: 17,
-            current: Some(CurrentJob { function: "a\u{1b}f".to_owned(), handle: "H:x:1".to_owned() }),
+            current: Some(CurrentJob {
+                function: "a\u{1b}f".to_owned(),
+                handle: "H:x:1".to_owned(),
+                started: Time::START,
+            }),
         };
         let job = super::super::tests::job("a::f", 0, 1, &[12]);
         let busy = JobSnapshot { processes: vec![process], ..super::super::tests::job("a::group", 0, 1, &[]) };

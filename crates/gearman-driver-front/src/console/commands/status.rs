@@ -20,6 +20,7 @@ impl Command for Status {
         &[
             "Columns: name, min_processes, max_processes, processes, last run, last error, ERROR: message.",
             "Processes that still finish their job count. Times are UTC; 1970-01-01T00:00:00 means never.",
+            "Where processes die as soon as they start, again and again, the message says so: ERROR: failing: ...",
         ]
     }
 
@@ -63,7 +64,7 @@ pub(super) struct Widths {
 impl Row {
     pub(super) fn of(job: &JobSnapshot) -> Self {
         let error = job.last_error.as_ref();
-        let message = error.map(|error| text::one_line(&error.message)).filter(|message| !message.is_empty());
+        let message = message(job);
         Self {
             name: text::one_line(&job.name),
             min: job.limits.min().to_string(),
@@ -85,5 +86,19 @@ impl Row {
             max_width = widths.max,
             current_width = widths.current,
         )
+    }
+}
+
+/// What is wrong with a job: its processes die, or the last error of one of them. In the column that the original has for
+/// it, so that whoever watches that sees both.
+fn message(job: &JobSnapshot) -> Option<String> {
+    let last = job.last_error.as_ref().map(|error| error.message.as_str()).filter(|message| !message.is_empty());
+    let failing = job
+        .failing
+        .map(|failing| format!("failing: its processes end as soon as they start, {} times in a row", failing.times));
+    match (failing, last) {
+        (Some(failing), Some(last)) => Some(text::one_line(&format!("{failing}; last error: {last}"))),
+        (Some(failing), None) => Some(failing),
+        (None, last) => last.map(text::one_line),
     }
 }

@@ -1,12 +1,14 @@
 //! From one worker type, or one declared job, to a built worker and its jobs.
 
+use gearman_driver_wire::job_limits::JobLimits;
+
 use super::error::ADDED;
 use super::{LoadError, LoadedFunction, LoadedJob, Runtime};
-use crate::api::attributes::Bounds;
+use crate::api::attributes::{Bounds, MAX_PROCESSES};
 use crate::api::call::guard;
-use crate::api::process::Body;
+use crate::api::process::{AsyncBody, Body};
 use crate::api::registry::{JobMethod, Run, WorkerType};
-use crate::api::{JobSpec, Worker, WorkerOptions};
+use crate::api::{AddedJob, Worker, WorkerOptions};
 
 /// A worker and its jobs.
 pub(crate) struct BuiltWorker {
@@ -39,7 +41,8 @@ pub(crate) fn build_worker(
     let mut jobs = Vec::new();
     for group in groups(worker_type.methods) {
         let name = format!("{prefix}{}", group.name);
-        let operator = runtime.bounds(Some(format!("{path}::{}", group.name)), &name);
+        let said = runtime.said(Some(format!("{path}::{}", group.name)), &name);
+        let operator = Bounds::from(said);
         let (min_processes, max_processes) =
             operator.over(overrides.into()).over(group.bounds(path)?).over(defaults.into()).resolve().map_err(
                 |reason| LoadError::Bounds {
@@ -48,8 +51,12 @@ pub(crate) fn build_worker(
                     reason: operator.blame(reason),
                 },
             )?;
-        let of_group = group.once(path, "max_idle_time", |method| method.max_idle_time)?;
-        let max_idle_time = overrides.max_idle_time.or(of_group).or(defaults.max_idle_time);
+        let limits = said.limits.over(overrides.limits).over(group.limits(path)?).over(defaults.limits);
+        limits.check().map_err(|reason| LoadError::Bounds {
+            worker: path.to_owned(),
+            job: group.described(),
+            reason,
+        })?;
         let concurrency = group.once(path, "concurrency", |method| method.concurrency)?;
         let concurrency = is_async.then_some(concurrency.unwrap_or(1).max(1));
         let functions = group
@@ -62,7 +69,7 @@ pub(crate) fn build_worker(
                 name,
                 min_processes,
                 max_processes,
-                max_idle_time,
+                limits,
                 concurrency,
                 functions,
                 worker: path.to_owned(),
@@ -72,7 +79,7 @@ pub(crate) fn build_worker(
                 .iter()
                 .map(|method| match method.run {
                     Run::Sync(run) => Body::Written(run),
-                    Run::Async(run) => Body::Async(run),
+                    Run::Async(run) => Body::Async(AsyncBody::Written(run)),
                 })
                 .collect(),
         });
@@ -81,23 +88,33 @@ pub(crate) fn build_worker(
 }
 
 /// Checks a job that the program added.
-pub(super) fn build_added(spec: JobSpec, runtime: &mut Runtime<'_>) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
-    let worker = format!("{ADDED}{}", spec.name);
-    if spec.methods.is_empty() {
+pub(super) fn build_added(
+    added: AddedJob,
+    runtime: &mut Runtime<'_>,
+) -> Result<(Box<dyn Worker>, BuiltJob), LoadError> {
+    let worker = format!("{ADDED}{}", added.name);
+    if added.functions.is_empty() {
         return Err(LoadError::NoMethod { job: worker });
     }
-    let operator = runtime.bounds(None, &spec.name);
+    if let Some(concurrency) = added.concurrency.filter(|concurrency| !(1..=MAX_PROCESSES).contains(concurrency)) {
+        let reason = format!("concurrency is {concurrency}; a number from 1 to {MAX_PROCESSES} is expected");
+        return Err(LoadError::Added { job: worker, reason });
+    }
+    let said = runtime.said(None, &added.name);
+    let operator = Bounds::from(said);
     let (min_processes, max_processes) = operator
-        .over(Bounds { min: Some(spec.min_processes), max: Some(spec.max_processes) })
+        .over(Bounds { min: Some(added.min_processes), max: Some(added.max_processes) })
         .resolve()
         .map_err(|reason| LoadError::Added { job: worker.clone(), reason: operator.blame(reason) })?;
-    let functions =
-        spec.methods.iter().map(|method| LoadedFunction { name: method.name.clone(), exceptions: false }).collect();
-    let (max_idle_time, concurrency) = (None, None);
-    let job =
-        LoadedJob { name: spec.name, min_processes, max_processes, max_idle_time, concurrency, functions, worker };
-    let bodies = spec.methods.into_iter().map(Body::Given).collect();
-    Ok((spec.worker, BuiltJob { job, bodies }))
+    let (functions, bodies) =
+        added.functions.into_iter().map(|(name, body)| (LoadedFunction { name, exceptions: false }, body)).unzip();
+    let defaults = ask(&worker, "default_attributes", || added.worker.default_attributes())?;
+    let overrides = ask(&worker, "override_attributes", || added.worker.override_attributes())?;
+    let limits = said.limits.over(overrides.limits).over(defaults.limits);
+    limits.check().map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
+    let AddedJob { name, concurrency, worker: built, .. } = added;
+    let job = LoadedJob { name, min_processes, max_processes, limits, concurrency, functions, worker };
+    Ok((built, BuiltJob { job, bodies }))
 }
 
 fn ask<T>(path: &str, hook: &'static str, answer: impl FnOnce() -> T) -> Result<T, LoadError> {
@@ -133,6 +150,19 @@ impl Group {
         Ok(Bounds {
             min: self.once(path, "min_processes", |method| method.min_processes)?,
             max: self.once(path, "max_processes", |method| method.max_processes)?,
+        })
+    }
+
+    /// The limits that they say, each at most once.
+    fn limits(&self, path: &str) -> Result<JobLimits, LoadError> {
+        Ok(JobLimits {
+            max_idle_time: self.once(path, "max_idle_time", |method| method.limits.max_idle_time)?,
+            timeout: self.once(path, "timeout", |method| method.limits.timeout)?,
+            max_jobs: self.once(path, "max_jobs", |method| method.limits.max_jobs)?,
+            max_age: self.once(path, "max_age", |method| method.limits.max_age)?,
+            max_memory: self.once(path, "max_memory", |method| method.limits.max_memory)?,
+            jitter: self.once(path, "jitter", |method| method.limits.jitter)?,
+            drain_timeout: self.once(path, "drain_timeout", |method| method.limits.drain_timeout)?,
         })
     }
 

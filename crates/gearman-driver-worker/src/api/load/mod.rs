@@ -11,17 +11,17 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use gearman_driver_wire::host::RuntimeBounds;
+use gearman_driver_wire::job_limits::JobLimits;
 
 use super::attributes::Bounds;
 use super::process::{Body, ProcessWorker};
 use super::registry::{WorkerType, worker_types};
 use super::shared::SharedLayers;
-use super::{JobSpec, Worker, WorkerOptions};
+use super::{AddedJob, Worker, WorkerOptions};
 
 pub(crate) use build::{BuiltJob, build_worker};
 pub use error::LoadError;
@@ -39,17 +39,17 @@ pub struct LoadRequest<'a> {
     pub server: &'a str,
     /// Options by type path, and under `GLOBAL`.
     pub worker_options: &'a BTreeMap<String, Map<String, Value>>,
-    /// Bounds that the operator sets, by type path + `::` + method or process group, or by the job's name in the
+    /// Bounds and limits that the operator sets, by type path + `::` + method or process group, or by the job's name in the
     /// console, which wins where both are there.
     pub job_runtime_attributes: &'a BTreeMap<String, RuntimeBounds>,
     /// Jobs declared without macros.
-    pub added: Vec<JobSpec>,
+    pub added: Vec<AddedJob>,
     /// Whether it is fine that there is no job at all: a driver may be there for its `unknown_job_callback` alone.
     pub may_be_empty: bool,
 }
 
 /// One job: what the driver keeps processes for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LoadedJob {
     /// Its name in console and status: prefix + method, or prefix + process group.
     pub name: String,
@@ -57,8 +57,8 @@ pub struct LoadedJob {
     pub min_processes: u32,
     /// Never more processes than this.
     pub max_processes: u32,
-    /// How long a process above the minimum may stay idle; `None` leaves it to the driver.
-    pub max_idle_time: Option<Duration>,
+    /// Its limits.
+    pub limits: JobLimits,
     /// How many jobs a process runs at once, on a runtime, where a method of its worker is asynchronous; `None`: one after
     /// the other, without a runtime.
     pub concurrency: Option<u32>,
@@ -127,8 +127,8 @@ fn load_from(types: &[&'static WorkerType], request: LoadRequest<'_>) -> Result<
         );
         workers.push(built.worker);
     }
-    for spec in request.added {
-        let (worker, BuiltJob { job, bodies }) = build::build_added(spec, &mut runtime)?;
+    for added in request.added {
+        let (worker, BuiltJob { job, bodies }) = build::build_added(added, &mut runtime)?;
         jobs.push((job, Plan { worker: workers.len(), bodies }));
         workers.push(worker);
     }
@@ -186,7 +186,7 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
-/// The operator's bounds, and which of their keys named a job.
+/// The operator's attributes, and which of their keys named a job.
 pub(crate) struct Runtime<'a> {
     attributes: &'a BTreeMap<String, RuntimeBounds>,
     used: Vec<String>,
@@ -199,15 +199,17 @@ impl<'a> Runtime<'a> {
     }
 
     /// What the operator says about a job, under the name of its type and under its own.
-    fn bounds(&mut self, by_type: Option<String>, by_name: &str) -> Bounds {
-        let mut bounds = Bounds::default();
+    fn said(&mut self, by_type: Option<String>, by_name: &str) -> RuntimeBounds {
+        let mut said = RuntimeBounds::default();
         for key in by_type.into_iter().chain([by_name.to_owned()]) {
             if let Some(attributes) = self.attributes.get(&key) {
-                bounds = Bounds::from(*attributes).over(bounds);
+                let Bounds { min, max } = Bounds::from(*attributes).over(said.into());
+                let limits = attributes.limits.over(said.limits);
+                said = RuntimeBounds { min_processes: min, max_processes: max, limits };
                 self.used.push(key);
             }
         }
-        bounds
+        said
     }
 
     /// A warning for each key that named no job. Those of workers that `wanted` refused are fine.

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -6,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::api::call::{Call, Failed};
 use crate::api::registry::{JobMethod, Run};
-use crate::api::{Error, Job, JobAttributes, Method};
+use crate::api::{AsyncJobSpec, AsyncMethod, Error, Job, JobAttributes, JobSpec, Method};
 
 /// A worker that is told what to be.
 #[derive(Default)]
@@ -41,7 +42,7 @@ const fn method(name: &'static str) -> JobMethod {
         max_processes: None,
         process_group: None,
         exceptions: false,
-        max_idle_time: None,
+        limits: JobLimits::NONE,
         concurrency: None,
         run: Run::Sync(run),
     }
@@ -84,7 +85,7 @@ struct Request {
     wanted: Option<fn(&str) -> bool>,
     options: BTreeMap<String, Map<String, Value>>,
     runtime: BTreeMap<String, RuntimeBounds>,
-    added: Vec<JobSpec>,
+    added: Vec<AddedJob>,
     needs_job: bool,
 }
 
@@ -94,7 +95,10 @@ impl Request {
     }
 
     fn runtime(mut self, key: &str, min: Option<u32>, max: Option<u32>) -> Self {
-        self.runtime.insert(key.to_owned(), RuntimeBounds { min_processes: min, max_processes: max });
+        self.runtime.insert(
+            key.to_owned(),
+            RuntimeBounds { min_processes: min, max_processes: max, ..RuntimeBounds::default() },
+        );
         self
     }
 
@@ -207,6 +211,68 @@ fn a_worker_that_is_not_wanted_is_not_built() {
 }
 
 #[test]
+fn limits_have_their_order() {
+    fn limited(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        let defaults = JobAttributes::new().max_jobs(10).max_memory(100_000_000).jitter(0.5);
+        let overrides = JobAttributes::new().timeout(Duration::from_secs(9));
+        Ok(Box::new(Plain { prefix: "p_", defaults, overrides }))
+    }
+    static METHODS: [JobMethod; 2] = [
+        JobMethod {
+            limits: JobLimits { max_jobs: Some(20), timeout: Some(Duration::from_secs(1)), ..JobLimits::NONE },
+            ..grouped("a", "group")
+        },
+        JobMethod { limits: JobLimits { jitter: Some(0.0), ..JobLimits::NONE }, ..grouped("b", "group") },
+    ];
+    let types = [worker("app::Text", limited, &METHODS)];
+    let mut request = Request::of(&["app"]);
+    let said = |limits| RuntimeBounds { limits, ..RuntimeBounds::default() };
+    let by_type = JobLimits { max_jobs: Some(30), max_memory: Some(2 << 20), ..JobLimits::NONE };
+    request.runtime.insert("app::Text::group".to_owned(), said(by_type));
+    request.runtime.insert("p_group".to_owned(), said(JobLimits { max_jobs: Some(40), ..JobLimits::NONE }));
+    let loaded = request.load(&types).unwrap();
+    let expected = JobLimits {
+        timeout: Some(Duration::from_secs(9)),
+        max_jobs: Some(40),
+        max_memory: Some(2 << 20),
+        jitter: Some(0.0),
+        ..JobLimits::NONE
+    };
+    assert_eq!(loaded.jobs()[0].limits, expected);
+    assert!(loaded.warnings().is_empty());
+}
+
+#[test]
+fn limits_that_cannot_be_kept_and_those_that_are_set_twice_are_told() {
+    fn tiny(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
+        Ok(Box::new(Plain { defaults: JobAttributes::new().max_memory(4096), ..Plain::default() }))
+    }
+    let types = [worker("app::Text", tiny, &[method("wrap")])];
+    assert_snapshot!(Request::of(&["app"]).error(&types), @"worker app::Text, method wrap: max_memory (4096 bytes) is below 1 MiB (1048576 bytes): a process grows by as much by merely running");
+    let jobs = |name, jobs| JobMethod {
+        limits: JobLimits { max_jobs: Some(jobs), ..JobLimits::NONE },
+        ..grouped(name, "group")
+    };
+    let types = [worker("app::Text", text, &[jobs("a", 1), jobs("b", 1)])];
+    assert_snapshot!(Request::of(&["app"]).error(&types), @"worker app::Text, process group group: max_jobs is set by method a and by method b; set it once per process group");
+}
+
+#[test]
+fn an_added_job_has_the_limits_of_its_workers_hooks() {
+    let mut added = spec("added", &["f"]);
+    let attributes = JobAttributes::new().max_jobs(7).drain_timeout(Duration::from_secs(60));
+    added.worker = Box::new(Plain { defaults: attributes, ..Plain::default() });
+    let loaded = Request { added: vec![added.into()], ..Request::default() }.load(&[]).unwrap();
+    let limits = loaded.jobs()[0].limits;
+    assert_eq!((limits.max_jobs, limits.drain_timeout), (Some(7), Some(Duration::from_secs(60))));
+
+    let mut added = spec("added", &["f"]);
+    added.worker = Box::new(Plain { overrides: JobAttributes::new().max_jobs(0), ..Plain::default() });
+    let request = Request { added: vec![added.into()], ..Request::default() };
+    assert_snapshot!(request.error(&[]), @"added job added: max_jobs is 0, which is no limit: leave it out where there is to be none");
+}
+
+#[test]
 fn attributes_have_their_order() {
     static METHODS: [JobMethod; 4] = [
         method("open"),
@@ -261,7 +327,7 @@ fn names_are_unique_and_speakable() {
     assert_snapshot!(Request::of(&["app"]).error(&[text_at("app::A"), text_at("app::B")]), @r#"function text_wrap is registered twice, by worker app::A and by worker app::B; give one another name (#[job(name = "..")]) or its worker another prefix"#);
     let group = [worker("app::A", text, &[grouped("a", "group")]), worker("app::B", text, &[grouped("b", "group")])];
     assert_snapshot!(Request::of(&["app"]).error(&group), @"two jobs are called text_group, one of worker app::A and one of worker app::B; give a method, a process group or a prefix another name");
-    let request = Request { added: vec![spec("job", &["text_wrap"])], ..Request::of(&["app"]) };
+    let request = Request { added: vec![spec("job", &["text_wrap"]).into()], ..Request::of(&["app"]) };
     assert_snapshot!(request.error(&[text_at("app::A")]), @r#"function text_wrap is registered twice, by added job job and by worker app::A; give one another name (#[job(name = "..")]) or its worker another prefix"#);
     assert_snapshot!(Request::of(&["app"]).error(&[worker("app::A", text, &[method("a b")])]), @r#"worker app::A: "text_a b" cannot be the name of a function or a job: it is empty, or has white space or control characters"#);
 }
@@ -332,21 +398,46 @@ fn keys_that_name_no_job_are_told() {
 
 #[test]
 fn added_jobs_keep_their_names_unless_prefixed() {
-    let added = vec![spec("job", &["a", "b"]), spec("other", &["c"]).prefixed()];
+    let added = vec![spec("job", &["a", "b"]).into(), spec("other", &["c"]).prefixed().into()];
     let request = Request { added, ..Request::of(&[]) }.runtime("job", Some(0), None);
     assert_snapshot!(request.jobs(&[]), @r"
     job 0..2 [a b] added job job
     pre_other 1..2 [pre_c] added job pre_other
     ");
     let wrong = JobSpec { min_processes: 3, ..spec("job", &["a"]) };
-    let error = |added| Request { added: vec![added], ..Request::default() }.error(&[]);
+    let error = |added: JobSpec| Request { added: vec![added.into()], ..Request::default() }.error(&[]);
     assert_snapshot!(error(wrong), @"added job job: min_processes (3) is above max_processes (2)");
     assert_snapshot!(error(spec("job", &[])), @"added job job: it has no method; give its JobSpec at least one");
     assert_snapshot!(error(spec("job", &["a", "a"])), @r#"function a is registered twice, by added job job and by added job job; give one another name (#[job(name = "..")]) or its worker another prefix"#);
 }
 
 #[test]
-fn a_process_keeps_its_worker_and_leaks_the_others() {
+fn added_asynchronous_jobs_say_how_many_at_once() {
+    let spec = |concurrency| AsyncJobSpec {
+        name: "job".to_owned(),
+        min_processes: 0,
+        max_processes: 2,
+        concurrency,
+        worker: Box::new(Plain { prefix: "pre_", ..Plain::default() }),
+        methods: vec![AsyncMethod {
+            name: "a".to_owned(),
+            body: Box::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
+            decode: None,
+            encode: None,
+        }],
+    };
+    let request = Request { added: vec![spec(32).into(), spec(1).prefixed().into()], ..Request::of(&[]) };
+    let loaded = request.load(&[]).unwrap();
+    let jobs: Vec<_> =
+        loaded.jobs().iter().map(|job| (job.name.as_str(), job.functions[0].name.as_str(), job.concurrency)).collect();
+    assert_eq!(jobs, [("job", "a", Some(32)), ("pre_job", "pre_a", Some(1))]);
+    let error = |concurrency| Request { added: vec![spec(concurrency).into()], ..Request::default() }.error(&[]);
+    assert_snapshot!(error(0), @"added job job: concurrency is 0; a number from 1 to 65535 is expected");
+    assert_snapshot!(error(65_536), @"added job job: concurrency is 65536; a number from 1 to 65535 is expected");
+}
+
+#[test]
+fn a_process_leaks_all_workers_its_own_too() {
     struct Loud;
     impl Worker for Loud {
         fn prefix(&self) -> String {
@@ -365,5 +456,6 @@ fn a_process_keeps_its_worker_and_leaks_the_others() {
     let process = Request::of(&["app"]).load(&types).unwrap().into_process("text_wrap").unwrap();
     assert_eq!(process.job().name, "text_wrap");
     assert_eq!(process.process_name("driver"), None);
+    drop(Request::of(&["app"]).load(&types).unwrap().into_process("loud_a").unwrap());
     assert!(Request::of(&["app"]).load(&types).unwrap().into_process("nobody").is_none());
 }

@@ -1,4 +1,5 @@
-//! The order around a job, step by step, through a declared job: it takes the same way as one that `#[worker]` wrote.
+//! The order around a job, step by step, through a declared job, with and without a runtime: it takes the same way as one
+//! that `#[worker]` wrote.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::rc::Rc;
 use gearman_protocol::{JobAssignment, Magic, Packet, PacketType};
 
 use super::*;
-use crate::api::{JobError, JobLink, JobSpec, LoadRequest, Report, load};
+use crate::api::{AddedJob, AsyncJobSpec, JobError, JobLink, JobSpec, LoadRequest, Report, load};
 
 type Log = Rc<RefCell<Vec<String>>>;
 
@@ -69,25 +70,27 @@ impl JobLink for NoLink {
     }
 }
 
+/// How the codecs of the declared methods work.
+fn codec(log: &Log, step: &'static str) -> Option<Codec> {
+    let log = Rc::clone(log);
+    Some(Box::new(move |_: &dyn Worker, workload: &[u8]| {
+        // What is encoded is the method's result, which repeats the workload.
+        Steps::step(&log, step, workload)?;
+        Ok(workload.to_vec())
+    }))
+}
+
 fn process(log: &Log) -> ProcessWorker {
-    let codec = |step: &'static str| {
-        let log = Rc::clone(log);
-        move |_: &dyn Worker, workload: &[u8]| {
-            // What is encoded is the method's result, which repeats the workload.
-            Steps::step(&log, step, workload)?;
-            Ok(workload.to_vec())
-        }
-    };
     let of_method = Rc::clone(log);
     let method = Method {
         name: "steps".to_owned(),
-        decode: Some(Box::new(codec("decode"))),
+        decode: codec(log, "decode"),
         body: Box::new(move |worker, _, workload| {
             assert!(worker.downcast_ref::<Steps>().is_some());
             Steps::step(&of_method, "method", workload)?;
             Ok(workload.to_vec())
         }),
-        encode: Some(Box::new(codec("encode"))),
+        encode: codec(log, "encode"),
     };
     let spec = JobSpec {
         name: "steps".to_owned(),
@@ -96,13 +99,45 @@ fn process(log: &Log) -> ProcessWorker {
         worker: Box::new(Steps(Rc::clone(log))),
         methods: vec![method],
     };
+    loaded(spec.into())
+}
+
+/// The same with a body that waits in between.
+fn async_process(log: &Log) -> ProcessWorker {
+    let of_method = Rc::clone(log);
+    let method = AsyncMethod {
+        name: "steps".to_owned(),
+        decode: codec(log, "decode"),
+        body: Box::new(move |worker, _, workload| {
+            let log = Rc::clone(&of_method);
+            Box::pin(async move {
+                assert!(worker.downcast_ref::<Steps>().is_some());
+                tokio::task::yield_now().await;
+                Steps::step(&log, "method", workload)?;
+                Ok(workload.to_vec())
+            })
+        }),
+        encode: codec(log, "encode"),
+    };
+    let spec = AsyncJobSpec {
+        name: "steps".to_owned(),
+        min_processes: 1,
+        max_processes: 1,
+        concurrency: 2,
+        worker: Box::new(Steps(Rc::clone(log))),
+        methods: vec![method],
+    };
+    loaded(spec.into())
+}
+
+fn loaded(added: AddedJob) -> ProcessWorker {
     load(LoadRequest {
         namespaces: &[],
         wanted: None,
         server: "a:1",
         worker_options: &BTreeMap::new(),
         job_runtime_attributes: &BTreeMap::new(),
-        added: vec![spec],
+        added: vec![added],
         may_be_empty: true,
     })
     .unwrap()
@@ -116,10 +151,19 @@ fn job(workload: &str) -> Job {
     Job::new(Rc::new(NoLink), Rc::new(JobAssignment::from_packet(packet).unwrap()))
 }
 
-/// What happens to a job with this workload, and how it ends.
+/// What happens to a job with this workload, and how it ends: the same with and without a runtime.
 fn told(workload: &str) -> String {
     let log = Log::default();
     let outcome = process(&log).run(0, &mut job(workload), &Noted(Rc::clone(&log)));
+    let told = described(&log, outcome);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (process, mut job, notes) = (async_process(&log), job(workload), Noted(Rc::clone(&log)));
+    let outcome = runtime.block_on(process.run_async(0, &mut job, &notes));
+    assert_eq!(described(&log, outcome), told);
+    told
+}
+
+fn described(log: &Log, outcome: Outcome) -> String {
     let answer = match outcome.answer {
         Answer::Complete(result) => format!("COMPLETE {}", String::from_utf8_lossy(&result)),
         Answer::Fail { message } => format!("FAIL {message}"),
@@ -178,6 +222,14 @@ fn a_function_that_is_not_served_fails() {
     let log = Log::default();
     let outcome = process(&log).run(1, &mut job(""), &Noted(Rc::clone(&log)));
     assert_eq!(outcome.answer, Answer::Fail { message: "job steps does not serve function steps".to_owned() });
+}
+
+#[test]
+fn an_asynchronous_function_needs_a_runtime() {
+    let log = Log::default();
+    let outcome = async_process(&log).run(0, &mut job(""), &Noted(Rc::clone(&log)));
+    let message = "function steps is asynchronous, and this process has no runtime".to_owned();
+    assert_eq!(outcome.answer, Answer::Fail { message });
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use gearman_driver_sys::signal::SelfPipe;
+use gearman_driver_wire::job_limits::JobLimits;
 use gearman_protocol::{JobAssignment, ServerList};
 use tokio::net::unix::pipe;
 use tokio::runtime::{Builder, Runtime};
@@ -29,7 +30,9 @@ use self::line::{JobLine, Line};
 use self::server::ServerTask;
 use super::board::Board;
 use super::logger;
+use super::poison::{AtWork, Suspects};
 use super::server::registration;
+use super::wear::Wear;
 use crate::api::{Answer, Job, ProcessWorker};
 
 /// The runtime of a worker process, made after the fork: one thread, input and output, time.
@@ -42,12 +45,16 @@ pub(super) struct AsyncLoop {
 /// What the tasks of a worker process share.
 pub(super) struct Shared {
     worker: Rc<ProcessWorker>,
-    board: Rc<Board>,
+    board: Arc<Board>,
+    suspects: Suspects,
     functions: Vec<String>,
     registration: Vec<u8>,
     servers: Rc<str>,
     held: Rc<Held>,
     permits: Arc<Semaphore>,
+    /// How many jobs may still be begun, where that has an end: a permit for each.
+    left: Option<Arc<Semaphore>>,
+    wear: Wear,
     /// Whether the process is to stop.
     stop: watch::Sender<bool>,
     /// How many job servers the process is registered with.
@@ -64,10 +71,6 @@ impl AsyncLoop {
         Ok(Self { runtime, local: LocalSet::new(), concurrency })
     }
 
-    pub(super) fn concurrency(&self) -> u32 {
-        self.concurrency
-    }
-
     /// Runs a hook where it can make tokio's objects and start tasks. (`block_on` in it panics, and says so; outside the
     /// runtime it would wait for ever.)
     pub(super) fn within<T>(&self, hook: impl FnOnce() -> T) -> T {
@@ -81,7 +84,8 @@ impl AsyncLoop {
             let several = servers.iter().count() > 1;
             let tasks: Vec<_> = servers
                 .iter()
-                .map(|address| spawn_local(ServerTask::new(address, Rc::clone(&process), several).run()))
+                // Boxed, or it would be copied from frame to frame on its way to the heap: pages of stack for nothing.
+                .map(|address| spawn_local(Box::pin(ServerTask::new(address, Rc::clone(&process), several).run())))
                 .collect();
             tokio::select! {
                 raised = raised(stop) => {
@@ -121,20 +125,24 @@ async fn raised(stop: &SelfPipe) -> io::Result<()> {
 impl Shared {
     pub(super) fn new(
         worker: Rc<ProcessWorker>,
-        board: Rc<Board>,
+        board: Arc<Board>,
+        suspects: Suspects,
         functions: Vec<String>,
         client_id: &str,
         servers: &str,
-        concurrency: u32,
+        runtime: &AsyncLoop,
     ) -> Self {
         Self {
             registration: registration(client_id, &functions),
-            held: Rc::new(Held::new(Rc::clone(&board))),
+            held: Rc::new(Held::new(Arc::clone(&board))),
+            left: jobs_left(&worker.job().limits),
+            wear: Wear::new(&worker.job().limits),
             worker,
             board,
+            suspects,
             functions,
             servers: servers.into(),
-            permits: Arc::new(Semaphore::new(concurrency as usize)),
+            permits: Arc::new(Semaphore::new(runtime.concurrency as usize)),
             stop: watch::Sender::new(false),
             registered: std::cell::Cell::new(0),
         }
@@ -157,8 +165,18 @@ impl Shared {
         self.board.servers(self.registered.get());
     }
 
+    /// Waits until a job may be asked for.
+    async fn permit(self: Rc<Self>) -> Option<Permit> {
+        let place = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        let one_of_the_last = match &self.left {
+            None => None,
+            Some(left) => Some(Arc::clone(left).acquire_owned().await.ok()?),
+        };
+        Some(Permit { _place: place, one_of_the_last })
+    }
+
     /// Runs a job that was granted over `line`, and answers it there.
-    fn start(self: &Rc<Self>, assignment: JobAssignment, line: &Rc<Line>, permit: OwnedSemaphorePermit) {
+    fn start(self: &Rc<Self>, assignment: JobAssignment, line: &Rc<Line>, mut permit: Permit) {
         let assignment = Rc::new(assignment);
         let function = self.functions.iter().position(|name| name.as_bytes() == assignment.function());
         line.begin();
@@ -168,28 +186,65 @@ impl Shared {
             log::error!("job server {}: {message}", line.name());
             return line.answer(&assignment, Answer::Fail { message });
         };
-        let hold = self.held.begin(function, Rc::clone(&assignment));
+        let work = Rc::new(AtWork::of(function, &self.functions[function], &assignment, line.name()));
+        let hold = self.held.begin(Rc::clone(&work), Rc::clone(&assignment));
+        permit.begin();
+        if self.wear.begin(&self.board) {
+            self.stop();
+        }
         let (process, line) = (Rc::clone(self), Rc::clone(line));
-        let in_hand = Rc::clone(&assignment);
+        let (in_hand, held, at_work) = (Rc::clone(&assignment), Rc::clone(&self.held), Rc::clone(&work));
         let run = async move {
-            let link = Rc::new(JobLine::new(Rc::clone(&line), Rc::clone(&assignment), Rc::clone(&process.servers)));
-            let mut job = Job::new(link, Rc::clone(&assignment));
-            let outcome = process.worker.run_async(function, &mut job, &*process.board).await;
-            drop(job);
+            let outcome = match process.suspects.refuse(&work) {
+                Some(message) => process.worker.refuse(function, message, &*process.board),
+                None => {
+                    let servers = Rc::clone(&process.servers);
+                    let link = Rc::new(JobLine::new(Rc::clone(&line), Rc::clone(&assignment), servers));
+                    let mut job = Job::new(link, Rc::clone(&assignment));
+                    process.worker.run_async(function, &mut job, &*process.board).await
+                }
+            };
+            process.suspects.answered(&work);
             hold.finish(matches!(outcome.answer, Answer::Complete(_)));
             if outcome.replace_process {
                 process.stop();
             }
             line.answer(&assignment, outcome.answer);
+            process.wear.measure(&process.board);
             drop(permit);
         };
-        spawn_local(InHand { assignment: in_hand, run: Box::pin(run) });
+        spawn_local(InHand { assignment: in_hand, held, work: at_work, run: Box::pin(run) });
     }
 }
 
-/// A job's task: while it is polled, log records carry its handle.
+/// What a job is asked for with, and keeps until it has its answer. Given back where none is granted.
+pub(super) struct Permit {
+    /// One of `concurrency`.
+    _place: OwnedSemaphorePermit,
+    /// One of `max_jobs`.
+    one_of_the_last: Option<OwnedSemaphorePermit>,
+}
+
+impl Permit {
+    /// A job was granted for it.
+    fn begin(&mut self) {
+        if let Some(permit) = self.one_of_the_last.take() {
+            permit.forget();
+        }
+    }
+}
+
+/// A permit for each job that a process may begin; `None` where there is no end.
+fn jobs_left(limits: &JobLimits) -> Option<Arc<Semaphore>> {
+    let left = usize::try_from(limits.max_jobs?).ok().filter(|left| *left <= Semaphore::MAX_PERMITS)?;
+    Some(Arc::new(Semaphore::new(left)))
+}
+
+/// A job's task: while it is polled, log records carry its handle, and it answers for the process.
 struct InHand<F> {
     assignment: Rc<JobAssignment>,
+    held: Rc<Held>,
+    work: Rc<AtWork>,
     run: Pin<Box<F>>,
 }
 
@@ -198,7 +253,9 @@ impl<F: Future<Output = ()>> Future for InHand<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         logger::job(self.assignment.handle());
+        self.held.runs(&self.work);
         let polled = self.run.as_mut().poll(context);
+        self.held.waits();
         logger::job(b"");
         polled
     }

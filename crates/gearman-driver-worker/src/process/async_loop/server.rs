@@ -13,11 +13,11 @@ use gearman_protocol::connection::prepare;
 use gearman_protocol::{Decoder, JobAssignment, Packet, PacketType, ServerAddress, request};
 use socket2::SockRef;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::Shared;
 use super::line::Line;
+use super::{Permit, Shared};
 use crate::process::health::Health;
 use crate::process::job_loop::{ANSWER_TIMEOUT, DRAIN_TIMEOUT};
 use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, WRITE_TIMEOUT};
@@ -51,9 +51,9 @@ struct Talk {
     /// A NOOP has come: a job may be there.
     woken: bool,
     /// GRAB_JOB was sent; the job that comes keeps the permit.
-    asked: Option<OwnedSemaphorePermit>,
+    asked: Option<Permit>,
     /// The place in the queue for a permit.
-    queued: Option<Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>>>>>,
+    queued: Option<Pin<Box<dyn Future<Output = Option<Permit>>>>>,
     /// When the server was last heard, or asked.
     news: Instant,
     /// The fence was put up: its ECHO_RES is waited for.
@@ -231,8 +231,7 @@ impl ServerTask {
     fn plan(&self, talk: &mut Talk, line: &Line, draining: bool) {
         if !draining {
             if talk.woken && talk.asked.is_none() && talk.queued.is_none() {
-                let permits = std::sync::Arc::clone(&self.process.permits);
-                talk.queued = Some(Box::pin(async move { permits.acquire_owned().await.ok() }));
+                talk.queued = Some(Box::pin(Rc::clone(&self.process).permit()));
             }
             return;
         }
@@ -275,7 +274,8 @@ impl ServerTask {
             return;
         }
         let closed = async {
-            let mut sink = [0; 4096];
+            // Small: it is part of the task for all its life.
+            let mut sink = [0; 256];
             while line.stream.readable().await.is_ok() {
                 match line.stream.try_read(&mut sink) {
                     Ok(n) if n > 0 => {}
@@ -298,9 +298,7 @@ async fn due(until: Option<Instant>) {
     }
 }
 
-async fn granted(
-    queued: &mut Option<Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>>>>>,
-) -> Option<OwnedSemaphorePermit> {
+async fn granted(queued: &mut Option<Pin<Box<dyn Future<Output = Option<Permit>>>>>) -> Option<Permit> {
     match queued {
         Some(queued) => queued.as_mut().await,
         None => None,

@@ -290,6 +290,10 @@ fn help_and_version_name_the_program() {
                                            later ones win.
           --shutdown-timeout <DURATION>    How long running jobs may take to finish at a shutdown before
                                            they are killed. [default: 25s]
+          --poison-limit <DEATHS>          A job that has taken down so many processes is failed, not
+                                           run again; 0 runs it for ever. [default: 3]
+          --state-dir <DIR>                Where the driver keeps what its next start is to know; `off`:
+                                           nowhere.
           --scaling <POLICY>               How the number of processes follows the queue: classic.
                                            [default: classic]
           --daemonize                      Detach from the terminal; returns when the driver is ready or
