@@ -42,6 +42,8 @@ struct JobCode {
     /// One function, or two.
     functions: usize,
     max_idle_time: Option<Duration>,
+    timeout: Option<Duration>,
+    drain_timeout: Option<Duration>,
     lifespan: Lifespan,
     /// Its processes die at once.
     dies: bool,
@@ -89,9 +91,13 @@ impl Code {
         let declare = |(number, job): (usize, &Option<JobCode>)| {
             let job = job.as_ref()?;
             let functions = self.functions(number).map(|function| FUNCTIONS[function].to_owned()).collect();
-            let (max_idle_time, lifespan) = (job.max_idle_time, job.lifespan);
-            let declaration = JobDeclaration::new(job_name(number), functions, job.limits);
-            Some(JobDeclaration { max_idle_time, lifespan, ..declaration })
+            Some(JobDeclaration {
+                max_idle_time: job.max_idle_time,
+                timeout: job.timeout,
+                drain_timeout: job.drain_timeout,
+                lifespan: job.lifespan,
+                ..JobDeclaration::new(job_name(number), functions, job.limits)
+            })
         };
         self.jobs.iter().enumerate().filter_map(declare).collect()
     }
@@ -116,6 +122,8 @@ impl JobCode {
             limits: Limits::new(min, max).unwrap_or_default(),
             functions: chance.within(1..=2) as usize,
             max_idle_time: chance.hits(300).then(|| Duration::from_secs(chance.within(0..=30))),
+            timeout: chance.hits(200).then(|| Duration::from_millis(chance.within(100..=10_000))),
+            drain_timeout: chance.hits(200).then(|| Duration::from_secs(chance.within(0..=60))),
             lifespan: any_lifespan(chance),
             dies: false,
         }

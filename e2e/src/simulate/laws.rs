@@ -10,7 +10,7 @@ mod shutdown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gearman_driver_core::job::Lifespan;
+use gearman_driver_core::job::{JobDeclaration, Lifespan};
 use gearman_driver_core::level::Level;
 use gearman_driver_core::limits::Limits;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings};
@@ -43,7 +43,7 @@ pub const LAWS: &[&str] = &[
     "never fewer than min, unless processes die at once (and status says so), or there is no host or no room",
     "a look at the queues stops no busy process",
     "reload, restart and recycling never leave a job with fewer processes that serve than it is to have, or had",
-    "a process is killed only after the shutdown's deadline, a second TERM or INT, QUIT or ABRT",
+    "a process is killed only after the shutdown's or its job's deadline, and then for sure, or by order or signal",
     "each order is answered exactly once, bounds change only by orders and worker code, operators' bounds stay",
     "no effect names a process, host or job that is not there; each is stopped once, and again when it was adopted",
     "the snapshot shows exactly the processes that there are",
@@ -55,6 +55,9 @@ pub const LAWS: &[&str] = &[
 
 /// More log lines than this, and two for each process, no event is worth.
 const MOST_LINES: usize = 16;
+
+/// How long after its timeout a job may still be in hand.
+const TIMEOUT_GRACE: Duration = Duration::from_secs(5);
 
 /// A line of the log is no longer than that.
 const LONGEST_LINE: usize = 500;
@@ -71,6 +74,8 @@ pub(super) struct Laws {
     event: Heard,
     /// When a process of a job last ended unasked, or could not be started, and the newest process by then.
     failed: BTreeMap<String, (Time, ProcessId)>,
+    /// Jobs of which a process said that it drains, and then not: what they have is more than anybody asked for.
+    fickle: BTreeSet<String>,
     /// The newest process when a job was last ordered to be restarted.
     restarted: BTreeMap<String, ProcessId>,
     before: Snapshot,
@@ -82,8 +87,8 @@ pub(super) struct Laws {
 #[derive(Debug)]
 struct HostEntry {
     generation: u32,
-    /// The jobs that it has, with their limits for processes; `None` while it loads.
-    jobs: Option<BTreeMap<String, Lifespan>>,
+    /// The jobs that it has; `None` while it loads.
+    jobs: Option<BTreeMap<String, JobDeclaration>>,
     stopped: bool,
 }
 
@@ -100,13 +105,21 @@ struct Entry {
     condemned: bool,
     /// What it last said that it does.
     says: Option<ActivityState>,
-    /// It has said that it drains, and then not: its word counts for little.
-    fickle: bool,
+    /// How long its jobs may be in hand.
+    hard_timeout: Option<Duration>,
+    /// When the job began that it was last seen with.
+    job_since: Option<Time>,
 }
 
 impl Entry {
     fn is_asked_to_go(&self) -> bool {
         self.stopped || self.killed
+    }
+
+    /// Whether it was last seen with a job that has been in its hand for too long by now.
+    fn is_overdue(&self, now: Time) -> bool {
+        let since = self.job_since.filter(|_| self.pid.is_some());
+        since.zip(self.hard_timeout).is_some_and(|(since, most)| since + most <= now)
     }
 
     /// Whether it serves, or will.
@@ -136,6 +149,7 @@ impl Laws {
             orders: BTreeSet::new(),
             event: Heard::Other,
             failed: BTreeMap::new(),
+            fickle: BTreeSet::new(),
             restarted: BTreeMap::new(),
             before: Snapshot::default(),
             shutdown: Shutdown::new(settings, late),
@@ -155,7 +169,7 @@ impl Laws {
         match event {
             Event::HostReady { host, jobs, .. } => {
                 if let Some(entry) = self.hosts.get_mut(host) {
-                    entry.jobs = Some(jobs.iter().map(|job| (job.name.clone(), job.lifespan)).collect());
+                    entry.jobs = Some(jobs.iter().map(|job| (job.name.clone(), job.clone())).collect());
                 }
             }
             Event::HostFailed { host, .. } => {
@@ -186,8 +200,11 @@ impl Laws {
                     if let Some(entry) = self.processes.get_mut(process) {
                         let back =
                             entry.says == Some(ActivityState::Draining) && activity.state != ActivityState::Draining;
-                        entry.fickle |= back;
+                        if back {
+                            self.fickle.insert(entry.job.clone());
+                        }
                         entry.says = Some(activity.state);
+                        entry.job_since = activity.current.as_ref().map(|current| current.started);
                     }
                 }
             }
@@ -212,7 +229,7 @@ impl Laws {
 
     /// Judges what the manager asks for, and what it shows.
     pub(super) fn judge(&mut self, now: Time, effects: &[Effect], manager: &Manager) -> Result<(), Broken> {
-        let serving = self.serving();
+        let serving = self.serving(now);
         let mut lines = 0;
         let mut spawned_for: BTreeSet<&str> = BTreeSet::new();
         for effect in effects {
@@ -251,10 +268,15 @@ impl Laws {
         law(lines <= most, || format!("{lines} log lines for one event"))?;
         let due = manager.next_deadline().filter(|due| *due <= now);
         law(due.is_none() || self.event != Heard::Tick, || format!("a tick does what is due at {due:?}"))?;
+        // The processes have been looked at just before.
+        let overdue = self.processes.iter().find(|(_, entry)| entry.is_overdue(now) && !entry.killed);
+        law(self.event != Heard::Tick || overdue.is_none() || self.shutdown.is_over(), || {
+            format!("what is overdue is killed: {overdue:?}")
+        })?;
         if !self.shutdown.is_over() {
             let snapshot = manager.snapshot(now);
             self.judge_snapshot(now, &snapshot, &spawned_for, effects)?;
-            self.goes_on_serving(&snapshot, &serving)?;
+            self.goes_on_serving(now, &snapshot, &serving)?;
             self.before = snapshot;
         }
         Ok(())
@@ -280,8 +302,8 @@ impl Laws {
         law(!self.shutdown.is_on(), || "no process is started during a shutdown".to_owned())?;
         let entry = self.hosts.get(&host);
         let entry = entry.ok_or_else(|| Broken::new(format!("{host} is there to fork")))?;
-        let has_it = entry.jobs.as_ref().is_some_and(|jobs| jobs.contains_key(job));
-        law(has_it && !entry.stopped, || format!("{host} is ready, stays, and has the job {job}"))?;
+        let declared = entry.jobs.as_ref().and_then(|jobs| jobs.get(job));
+        law(declared.is_some() && !entry.stopped, || format!("{host} is ready, stays, and has the job {job}"))?;
         self.last_process = process.0;
         let entry = Entry {
             job: job.to_owned(),
@@ -292,7 +314,8 @@ impl Laws {
             killed: false,
             condemned: false,
             says: None,
-            fickle: false,
+            hard_timeout: declared.and_then(|job| job.timeout).map(|timeout| timeout + TIMEOUT_GRACE),
+            job_since: None,
         };
         self.processes.insert(process, entry);
         Ok(())
@@ -301,7 +324,7 @@ impl Laws {
     fn is_stopped(&mut self, process: ProcessId) -> Result<(), Broken> {
         // Where one came back that had said that it drains, there are more than the scaling policy has asked for; and what
         // is to be replaced may be asked at any time.
-        let fickle = self.processes.values().any(|entry| entry.fickle);
+        let fickle = self.processes.get(&process).is_some_and(|entry| self.fickle.contains(&entry.job));
         let renewed = self.processes.get(&process).is_some_and(|entry| self.is_renewed(process, entry));
         let looked = self.event == Heard::Looked && !fickle && !renewed;
         let entry = self.running(process)?;
@@ -314,8 +337,11 @@ impl Laws {
     }
 
     fn is_killed(&mut self, now: Time, process: ProcessId) -> Result<(), Broken> {
-        let due = self.shutdown.may_kill(now) || matches!(&self.event, Heard::Order(_, Order::KillNow { .. }));
+        let ordered = matches!(&self.event, Heard::Order(_, Order::KillNow { .. }));
+        let job = self.processes.get(&process).map_or("", |entry| entry.job.as_str());
+        let may_kill = self.shutdown.may_kill(now, job);
         let entry = self.running(process)?;
+        let due = ordered || may_kill || entry.is_overdue(now);
         law(!entry.killed, || format!("{process} is killed once"))?;
         entry.killed = true;
         let again = std::mem::replace(&mut entry.condemned, true);
@@ -326,8 +352,7 @@ impl Laws {
     fn is_renewed(&self, process: ProcessId, entry: &Entry) -> bool {
         let restarted = self.restarted.get(&entry.job).is_some_and(|newest| process <= *newest);
         let host = self.hosts.get(&entry.host).and_then(|host| host.jobs.as_ref());
-        let limited =
-            host.and_then(|jobs| jobs.get(&entry.job)).is_none_or(|lifespan| *lifespan != Lifespan::default());
+        let limited = host.and_then(|jobs| jobs.get(&entry.job)).is_none_or(|job| job.lifespan != Lifespan::default());
         restarted || limited || Some(entry.generation) != self.before.generation
     }
 

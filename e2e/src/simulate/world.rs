@@ -278,6 +278,7 @@ impl World {
             }
             Happening::Spurious => {
                 self.again(self.nature.spurious_every, Happening::Spurious);
+                self.observe()?;
                 return self.tell(Event::Tick);
             }
             Happening::Deploys => self.deploys(),

@@ -63,6 +63,6 @@ impl Laws {
     /// Whether processes of a job are replaced because of their age: that goes on for ever.
     pub(super) fn renews_itself(&self, job: &str) -> bool {
         let mut hosts = self.hosts.values().filter_map(|host| host.jobs.as_ref());
-        hosts.any(|jobs| jobs.get(job).is_some_and(|lifespan| lifespan.max_age.is_some()))
+        hosts.any(|jobs| jobs.get(job).is_some_and(|job| job.lifespan.max_age.is_some()))
     }
 }
