@@ -410,6 +410,11 @@ impl Laws {
         self.shutdown.is_on()
     }
 
+    /// The driver was told to end at once.
+    pub(super) fn is_ending_at_once(&self) -> bool {
+        self.shutdown.is_at_once()
+    }
+
     /// The time that a shutdown may take.
     pub(super) fn time_to_end(&self) -> Duration {
         self.shutdown.longest()

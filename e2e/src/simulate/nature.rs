@@ -101,7 +101,7 @@ impl Nature {
             life: millis(chance.within(1..=60_000)),
             epidemics_every: every(chance, 300, 5000, 90_000),
             freezes: rate(chance, 300, 300),
-            clings: rate(chance, 150, 300),
+            clings: rate(chance, 250, 600),
             own_drains: rate(chance, 300, 300),
             mad: rate(chance, 150, 500),
             exit: millis(chance.within(1..=6000)),

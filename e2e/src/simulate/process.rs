@@ -250,7 +250,7 @@ impl World {
             return;
         }
         if self.trouble(self.nature.clings) {
-            self.within(Duration::from_secs(15), Happening::Dies(id));
+            self.within(Duration::from_secs(60), Happening::Dies(id));
         } else {
             self.killed(id);
         }

@@ -56,6 +56,8 @@ pub(super) struct World {
     tick: Option<Tick>,
     /// A shutdown is under way.
     ending: bool,
+    /// .. without waiting for jobs.
+    at_once: bool,
     over: bool,
 }
 
@@ -167,6 +169,7 @@ impl World {
             pending: VecDeque::new(),
             tick: None,
             ending: false,
+            at_once: false,
             over: false,
             chance,
             nature,
@@ -313,8 +316,9 @@ impl World {
             for effect in effects {
                 self.perform(effect);
             }
-            if self.laws.is_ending() && !self.ending {
-                self.ending = true;
+            let at_once = self.laws.is_ending_at_once();
+            if self.laws.is_ending() && (!self.ending || (at_once && !self.at_once)) {
+                (self.ending, self.at_once) = (true, at_once);
                 let wait = self.laws.time_to_end();
                 self.after(wait, Happening::MustBeOver);
             }

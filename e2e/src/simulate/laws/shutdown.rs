@@ -69,12 +69,19 @@ impl Shutdown {
         self.began.is_some()
     }
 
+    pub(super) fn is_at_once(&self) -> bool {
+        self.at_once
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.exited
     }
 
-    /// From its beginning to the exit.
+    /// From its beginning to the exit; where it is to be at once, from that signal on.
     pub(super) fn longest(&self) -> Duration {
+        if self.at_once {
+            return 2 * GRACE + 3 * self.late + Duration::from_millis(1);
+        }
         let own = self.drain_timeouts.values().map(|&(_, most)| most).max().unwrap_or_default();
         self.timeout.max(own) + 2 * GRACE + 3 * self.late + Duration::from_millis(1)
     }
