@@ -100,10 +100,15 @@ fn line(chance: &mut Chance) -> Vec<u8> {
     line
 }
 
+/// The words of a line as the console, and Perl, splits it: at vertical tabs too.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| c.is_ascii_whitespace() || c == '\x0b').filter(|word| !word.is_empty())
+}
+
 /// It would end the driver, or start more processes than this machine should have.
 fn does_harm(line: &[u8]) -> bool {
     let text = String::from_utf8_lossy(line);
-    let mut words = text.split_ascii_whitespace();
+    let mut words = words(&text);
     match words.next() {
         Some("shutdown") => true,
         Some(command) if command.starts_with("set_") => words.any(|word| word.parse().is_ok_and(|n: u32| n > 3)),
@@ -165,8 +170,7 @@ fn may_close(lines: &[Vec<u8>], answered: usize, first: bool) -> bool {
     let said = |line: &Vec<u8>| String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']).to_owned();
     // After the answer to one that is too long; without an answer to `quit` and to what looks like HTTP.
     let too_long = |at: usize| lines.get(at).is_some_and(|line| is_too_long(line));
-    let quits =
-        |at: usize| lines.get(at).is_some_and(|line| said(line).split_ascii_whitespace().next() == Some("quit"));
+    let quits = |at: usize| lines.get(at).is_some_and(|line| words(&said(line)).next() == Some("quit"));
     let http = first && answered == 0;
     quits(answered) || http || too_long(answered) || answered.checked_sub(1).is_some_and(too_long)
 }
