@@ -39,7 +39,7 @@ impl std::fmt::Display for Broken {
 
 /// The laws, by what they say; the numbers of a run stand beside them.
 pub const LAWS: &[&str] = &[
-    "never more processes than max after a start, never more than max that have not been asked to go",
+    "never more processes than max (and a quarter while some are renewed) after a start, or that are not asked to go",
     "never fewer than min, unless processes die at once (and status says so), or there is no host or no room",
     "a look at the queues stops no busy process",
     "reload, restart and recycling never leave a job with fewer processes that serve than it is to have, or had",
