@@ -4,6 +4,7 @@
 //! nothing of either is left when the test ends.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a helper of tests fails the test")]
 
+mod chance;
 mod console;
 mod driver;
 mod ended;
@@ -12,6 +13,7 @@ mod processes;
 mod server_kind;
 pub mod simulate;
 
+pub use chance::Chance;
 pub use console::Console;
 pub use driver::{Farm, FarmBuilder};
 pub use ended::Ended;

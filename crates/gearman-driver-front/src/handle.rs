@@ -70,9 +70,7 @@ impl Handle {
     /// # Errors
     /// When the driver has ended.
     pub async fn order(&self, order: Order) -> Result<Result<(), OrderError>, DriverGone> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Order { order, reply }).await.map_err(|_| DriverGone)?;
-        answer.await.map_err(|_| DriverGone)
+        self.ask(|reply| Request::Order { order, reply }).await
     }
 
     /// The driver as it is now.
@@ -80,9 +78,7 @@ impl Handle {
     /// # Errors
     /// When the driver has ended.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, DriverGone> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Snapshot { reply }).await.map_err(|_| DriverGone)?;
-        answer.await.map_err(|_| DriverGone)
+        self.ask(|reply| Request::Snapshot { reply }).await
     }
 
     /// Sets the time between two looks at the queues; zero turns the observer off.
@@ -90,9 +86,7 @@ impl Handle {
     /// # Errors
     /// When the driver has ended.
     pub async fn set_interval(&self, interval: Duration) -> Result<(), DriverGone> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::SetInterval { interval, reply }).await.map_err(|_| DriverGone)?;
-        answer.await.map_err(|_| DriverGone)
+        self.ask(|reply| Request::SetInterval { interval, reply }).await
     }
 
     /// Sets the least important level that is logged.
@@ -100,9 +94,7 @@ impl Handle {
     /// # Errors
     /// When the driver has ended.
     pub async fn set_loglevel(&self, level: Level) -> Result<(), DriverGone> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::SetLogLevel { level, reply }).await.map_err(|_| DriverGone)?;
-        answer.await.map_err(|_| DriverGone)
+        self.ask(|reply| Request::SetLogLevel { level, reply }).await
     }
 
     /// Writes what was changed live into the configuration; says in a sentence why that can't be.
@@ -110,8 +102,12 @@ impl Handle {
     /// # Errors
     /// When the driver has ended.
     pub async fn save(&self) -> Result<Result<(), String>, DriverGone> {
+        self.ask(|reply| Request::Save { reply }).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, DriverGone> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Save { reply }).await.map_err(|_| DriverGone)?;
+        self.requests.send(request(reply)).await.map_err(|_| DriverGone)?;
         answer.await.map_err(|_| DriverGone)
     }
 }

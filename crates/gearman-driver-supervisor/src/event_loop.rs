@@ -34,7 +34,7 @@ use crate::state::State;
 use crate::suspects::Published;
 use crate::unknown_job::UnknownJobs;
 use crate::unknown_job_command::{RunId, UnknownJobCommand};
-use crate::{Checked, RunError, Setup, names, signals};
+use crate::{RunError, Setup, names, signals};
 
 /// Something has happened. Who sends it stands beside it.
 pub(crate) enum News {
@@ -148,21 +148,7 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
     result
 }
 
-/// Loads the worker code in a host of its own and says what is there; registers nothing, starts no process.
-///
-/// # Errors
-/// When the worker code cannot be loaded.
-pub fn check(setup: Setup) -> Result<Checked, RunError> {
-    let clock = Clock::start();
-    let log = Log::warnings_on_stderr(&setup.config, clock)?;
-    in_runtime(async {
-        let (mut supervisor, mut news, _handle, _requests) =
-            Supervisor::new(setup, clock, log, (State::none(), Vec::new()))?;
-        supervisor.check(&mut news).await
-    })?
-}
-
-fn in_runtime<T>(future: impl Future<Output = T>) -> Result<T, RunError> {
+pub(crate) fn in_runtime<T>(future: impl Future<Output = T>) -> Result<T, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -185,7 +171,7 @@ async fn listen(setup: &Setup) -> Result<Option<TcpListener>, RunError> {
 
 impl Supervisor {
     #[allow(clippy::type_complexity, reason = "the ends of the two channels, used once")]
-    fn new(
+    pub(crate) fn new(
         mut setup: Setup,
         clock: Clock,
         log: Log,
@@ -505,34 +491,6 @@ impl Supervisor {
                 .map(|(job, attributes)| (job.clone(), bounds(attributes)))
                 .collect(),
         }))
-    }
-
-    /// Loads the worker code in one host, and ends that.
-    async fn check(&mut self, news: &mut mpsc::Receiver<News>) -> Result<Checked, RunError> {
-        let id = HostId(0);
-        let generation = self.generations.in_force();
-        let host = Host::start(id, 1, &generation.executable(), &self.setup.host, &self.log, &self.news)
-            .map_err(|source| RunError::Setup { what: "a host", source })?;
-        host.send(&self.load(1, generation));
-        self.watch(host.pid);
-        self.hosts.insert(id, host);
-        let mut found = Err("the host ended before it had loaded the worker code".to_owned());
-        while let Some(news) = news.recv().await {
-            match news {
-                News::Host(_, FromHost::Loaded { jobs, warnings, .. }) => {
-                    found = declarations(jobs).map(|jobs| Checked { jobs, warnings });
-                    self.hosts[&id].send(&ToHost::Exit);
-                }
-                News::Host(_, FromHost::Failed { error }) => found = Err(error),
-                News::Signal(_) => found = Err("interrupted".to_owned()),
-                News::HostClosed(..) => break,
-                _ => {}
-            }
-        }
-        if let Some(host) = self.hosts.remove(&id) {
-            host.output.finish().await;
-        }
-        found.map_err(RunError::Ended)
     }
 }
 

@@ -46,9 +46,7 @@ impl Supervisor {
         let needed: Vec<u32> = self.hosts.values().map(|host| host.generation).collect();
         self.generations.keep(|generation| needed.contains(&generation));
     }
-}
 
-impl Supervisor {
     /// Writes what was changed live into the configuration.
     pub(crate) fn save(&self) -> Result<(), String> {
         let config = &self.generations.in_force().config;

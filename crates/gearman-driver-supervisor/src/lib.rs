@@ -10,6 +10,7 @@
 //! Inside a program that goes on ([`start`]) the loop has a thread of its own. There no signal is handled (the end of a
 //! child makes itself known through a descriptor), and no child is reaped but hosts and adopted workers.
 
+mod check;
 mod children;
 mod clock;
 mod declarations;
@@ -44,8 +45,9 @@ use gearman_driver_core::level::Level;
 use gearman_driver_front::console::Commands;
 use gearman_protocol::ServerList;
 
+pub use self::check::check;
 pub use self::embed::start;
-pub use self::event_loop::{check, run};
+pub use self::event_loop::run;
 pub use self::log::LogError;
 pub use self::unknown_job::UnknownJob;
 

@@ -1,8 +1,9 @@
-//! The memory of this process.
+//! The memory of a process.
 
 use std::io::{self, Read};
+use std::path::Path;
 
-/// More than `/proc/self/smaps_rollup` holds: some twenty lines.
+/// More than `smaps_rollup` holds: some twenty lines.
 const ROLLUP: usize = 4096;
 
 /// The bytes of memory that this process shares with no other: what its end would give back.
@@ -13,9 +14,21 @@ const ROLLUP: usize = 4096;
 /// # Errors
 /// When `/proc/self/smaps_rollup` cannot be read, or is not what it should be.
 pub fn unique() -> io::Result<u64> {
+    read("/proc/self/smaps_rollup".as_ref())
+}
+
+/// As [`unique`], of another process.
+///
+/// # Errors
+/// When its `smaps_rollup` cannot be read (it has ended, or is not this user's to ask), or is not what it should be.
+pub fn unique_of(pid: u32) -> io::Result<u64> {
+    read(format!("/proc/{pid}/smaps_rollup").as_ref())
+}
+
+fn read(path: &Path) -> io::Result<u64> {
     // Into the stack, so that measuring does not change what is measured.
     let mut rollup = [0; ROLLUP];
-    let mut file = std::fs::File::open("/proc/self/smaps_rollup")?;
+    let mut file = std::fs::File::open(path)?;
     let mut length = 0;
     while length < ROLLUP {
         match file.read(&mut rollup[length..])? {
@@ -24,7 +37,7 @@ pub fn unique() -> io::Result<u64> {
         }
     }
     parse(&String::from_utf8_lossy(&rollup[..length]))
-        .ok_or_else(|| io::Error::other("/proc/self/smaps_rollup has no Private_Clean and Private_Dirty"))
+        .ok_or_else(|| io::Error::other(format!("{} has no Private_Clean and Private_Dirty", path.display())))
 }
 
 /// The sum of the two lines, which are in kB (KiB in truth).
@@ -48,6 +61,12 @@ mod tests {
         assert!(std::hint::black_box(&block).iter().all(|byte| *byte == 1));
         // Other tests of this process allocate and free meanwhile, but less than that.
         assert!(after > before + (24 << 20), "{before} {after}");
+    }
+
+    #[test]
+    fn another_process_is_asked_by_its_pid() {
+        assert!(unique_of(std::process::id()).unwrap() > 10_000);
+        assert!(unique_of(0).is_err());
     }
 
     #[test]

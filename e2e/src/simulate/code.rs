@@ -5,7 +5,7 @@ use std::time::Duration;
 use gearman_driver_core::job::{JobDeclaration, Lifespan};
 use gearman_driver_core::limits::Limits;
 
-use super::chance::Chance;
+use crate::Chance;
 
 /// The names of jobs: a world has the first few of them.
 const JOBS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];

@@ -9,7 +9,6 @@
 //! a check in `laws`, and its line in [`LAWS`].
 
 mod agenda;
-mod chance;
 mod code;
 mod host;
 mod laws;
@@ -25,7 +24,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use self::chance::Chance;
 pub use laws::{Broken, LAWS};
 
 use self::trace::Trace;

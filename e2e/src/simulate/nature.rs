@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::chance::Chance;
+use crate::Chance;
 
 /// What a world is like. "Every" is the mean time between two, `None` where there is none; rates are per mille.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use gearman_driver_core::manager::{Event, Signal};
 use gearman_driver_core::order::{JobSelection, Order, OrderId};
 
-use super::chance::Chance;
 use super::code::job_name;
 use super::laws::Broken;
 use super::world::World;
+use crate::Chance;
 
 /// Any signal that ends the driver; TERM most of the time.
 pub(super) fn any_signal(chance: &mut Chance) -> Signal {

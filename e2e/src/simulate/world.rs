@@ -12,7 +12,6 @@ use gearman_driver_core::process::{HostId, ProcessId};
 use gearman_driver_core::time::Time;
 
 use super::agenda::Agenda;
-use super::chance::Chance;
 use super::code::{self, Code};
 use super::host::Host;
 use super::laws::{Broken, Laws};
@@ -21,6 +20,7 @@ use super::process::{Process, Step};
 use super::server::Server;
 use super::trace::Trace;
 use super::{Account, operator};
+use crate::Chance;
 
 /// So many events are enough for any world: one that goes on has no end.
 const MOST_EVENTS: u64 = 500_000;

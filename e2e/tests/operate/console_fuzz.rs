@@ -7,8 +7,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use e2e::Chance;
 use e2e::Farm;
-use e2e::simulate::Chance;
 use gearman_testkit::Gearmand;
 
 use crate::support::{CONVERT, SCALE, started};

@@ -107,8 +107,8 @@ pub enum Event {
     },
     /// The supervisor was signalled. Sent by the shell for each signal that arrives.
     Signal(Signal),
-    /// The time that [`Manager::next_deadline`](super::Manager::next_deadline) named has come. Sent by the shell;
-    /// one too many does no harm.
+    /// The time that [`Manager::next_deadline`](super::Manager::next_deadline) named has come. Sent by the shell
+    /// after an [`Event::Observed`] of all processes; one too many does no harm.
     Tick,
 }
 

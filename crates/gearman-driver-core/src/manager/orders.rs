@@ -36,37 +36,23 @@ impl Manager {
                 self.set_limits(&job, now, out, |_| Limits::new(min, max).map_err(refusal))
             }
             Order::Stop { pids } => {
-                let ours = self.processes_where(|_, pid| pid.is_some_and(|pid| pids.contains(&pid)));
-                if ours.is_empty() {
-                    return Err(OrderError::NotOurs);
-                }
-                self.stop_all(&ours, now, out);
+                let ours = self.ours(&pids)?;
+                self.end_all(&ours, now, out, Job::stop_ordered);
                 Ok(())
             }
             Order::KillNow { pids } => {
-                let ours = self.processes_where(|_, pid| pid.is_some_and(|pid| pids.contains(&pid)));
-                if ours.is_empty() {
-                    return Err(OrderError::NotOurs);
-                }
-                for process in ours {
-                    if let Some(job) = self.owner(process) {
-                        job.kill(process, "an operator ordered it", now, out);
-                    }
-                }
-                if self.phase == Phase::Running {
-                    self.balance_all(now, out);
-                }
+                let ours = self.ours(&pids)?;
+                self.end_all(&ours, now, out, |job, process, now, out| {
+                    job.kill(process, "an operator ordered it", now, out);
+                });
                 Ok(())
             }
-            Order::Restart { job: name } => {
-                let (next, ending) = (ProcessId(self.next_process), self.phase != Phase::Running);
-                let job = self.declared_job(&name)?;
-                if ending {
-                    return Err(OrderError::ShuttingDown);
-                }
-                job.restart(next);
-                self.balance(&name, now, out);
-                Ok(())
+            Order::Restart { job } => {
+                let next = ProcessId(self.next_process);
+                self.change(&job, now, out, |job| {
+                    job.restart(next);
+                    Ok(())
+                })
             }
             Order::KillAll(selection) => {
                 let processes = match selection {
@@ -81,11 +67,11 @@ impl Manager {
                         self.processes_where(|job, _| names.iter().any(|name| name == job))
                     }
                 };
-                self.stop_all(&processes, now, out);
+                self.end_all(&processes, now, out, Job::stop_ordered);
                 Ok(())
             }
-            Order::AddProcess { job } => self.change_target(&job, now, out, Job::want_one_more),
-            Order::RemoveProcess { job } => self.change_target(&job, now, out, Job::want_one_less),
+            Order::AddProcess { job } => self.change(&job, now, out, Job::want_one_more),
+            Order::RemoveProcess { job } => self.change(&job, now, out, Job::want_one_less),
             Order::SetMaxIdleTime(time) => {
                 self.settings.max_idle_time = time;
                 Ok(())
@@ -111,12 +97,13 @@ impl Manager {
         Ok(())
     }
 
-    fn change_target(
+    /// Changes what a job should have; not while the driver ends, which starts nothing.
+    fn change(
         &mut self,
         name: &str,
         now: Time,
         out: &mut Vec<Effect>,
-        change: fn(&mut Job) -> Result<(), OrderError>,
+        change: impl FnOnce(&mut Job) -> Result<(), OrderError>,
     ) -> Result<(), OrderError> {
         let ending = self.phase != Phase::Running;
         let job = self.declared_job(name)?;
@@ -142,10 +129,23 @@ impl Manager {
             .collect()
     }
 
-    fn stop_all(&mut self, processes: &[ProcessId], now: Time, out: &mut Vec<Effect>) {
+    /// Those of these PIDs that are our processes'; refused where none is.
+    fn ours(&self, pids: &[u32]) -> Result<Vec<ProcessId>, OrderError> {
+        let ours = self.processes_where(|_, pid| pid.is_some_and(|pid| pids.contains(&pid)));
+        if ours.is_empty() { Err(OrderError::NotOurs) } else { Ok(ours) }
+    }
+
+    /// Ends these processes in that way, and starts what is missing then.
+    fn end_all(
+        &mut self,
+        processes: &[ProcessId],
+        now: Time,
+        out: &mut Vec<Effect>,
+        end: impl Fn(&mut Job, ProcessId, Time, &mut Vec<Effect>),
+    ) {
         for &process in processes {
             if let Some(job) = self.owner(process) {
-                job.stop_ordered(process, now, out);
+                end(job, process, now, out);
             }
         }
         if self.phase == Phase::Running {

@@ -116,11 +116,8 @@ impl AsyncJobSpec {
     /// The same with the worker's [`prefix`](Worker::prefix) before the job's name and before each function's.
     #[must_use]
     pub fn prefixed(mut self) -> Self {
-        let prefix = self.worker.prefix();
-        self.name.insert_str(0, &prefix);
-        for method in &mut self.methods {
-            method.name.insert_str(0, &prefix);
-        }
+        let functions = self.methods.iter_mut().map(|method| &mut method.name);
+        prefix(&*self.worker, &mut self.name, functions);
         self
     }
 }
@@ -129,13 +126,15 @@ impl JobSpec {
     /// The same with the worker's [`prefix`](Worker::prefix) before the job's name and before each function's.
     #[must_use]
     pub fn prefixed(mut self) -> Self {
-        let prefix = self.worker.prefix();
-        self.name.insert_str(0, &prefix);
-        for method in &mut self.methods {
-            method.name.insert_str(0, &prefix);
-        }
+        let functions = self.methods.iter_mut().map(|method| &mut method.name);
+        prefix(&*self.worker, &mut self.name, functions);
         self
     }
+}
+
+fn prefix<'a>(worker: &dyn Worker, job: &'a mut String, functions: impl Iterator<Item = &'a mut String>) {
+    let prefix = worker.prefix();
+    functions.chain([job]).for_each(|name| name.insert_str(0, &prefix));
 }
 
 impl fmt::Debug for JobSpec {

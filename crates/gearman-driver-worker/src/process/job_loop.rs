@@ -312,7 +312,7 @@ impl<'a> JobLoop<'a> {
                 self.board.begin(function, assignment.handle(), started, self.idle);
                 self.replace |= self.wear.begin(self.board);
                 self.idle = false;
-                let work = AtWork::of(function, &self.functions[function], assignment, &self.servers[server].name);
+                let work = AtWork::of(function, assignment, &self.servers[server].name);
                 logger::job(assignment.handle());
                 let (outcome, failed) = match self.suspects.refuse(&work) {
                     Some(message) => (self.worker.refuse(function, message, self.board), false),

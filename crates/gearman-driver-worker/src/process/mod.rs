@@ -85,15 +85,15 @@ fn start(plan: Plan) -> Result<i32, String> {
     let board = Board::open(&plan.scoreboard, plan.slot, plan.process)
         .map(Arc::new)
         .map_err(|error| format!("slot {} of the scoreboard can't be mapped: {error}", plan.slot))?;
-    let suspects =
-        Suspects::open(plan.scoreboard).map_err(|error| format!("the list of suspects can't be mapped: {error}"))?;
-    let functions: Vec<_> = plan
+    let functions: Rc<[String]> = plan
         .loaded
         .jobs()
         .iter()
         .find(|job| job.name == plan.job)
         .map(|job| job.functions.iter().map(|function| function.name.clone()).collect())
         .unwrap_or_default();
+    let suspects = Suspects::open(plan.scoreboard, Rc::clone(&functions))
+        .map_err(|error| format!("the list of suspects can't be mapped: {error}"))?;
     let Some(mut worker) = plan.loaded.into_process(&plan.job) else {
         return Err(format!("the host has no job {:?}", plan.job));
     };

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::rc::Rc;
 
 use gearman_driver_sys::shared::Slot;
 use gearman_driver_wire::poison::{
@@ -20,23 +21,20 @@ pub(super) struct AtWork {
     pub(super) function: usize,
     /// What stands in the slot while it is at work; `None`: it can't be told, and answers for nothing.
     pub(super) text: Option<String>,
-    /// What it is found by in the list.
-    key: Option<String>,
+    identity: Option<Identity>,
 }
 
 impl AtWork {
-    pub(super) fn of(function: usize, name: &str, assignment: &JobAssignment, server: &str) -> Self {
+    pub(super) fn of(function: usize, assignment: &JobAssignment, server: &str) -> Self {
         let identity = Identity::of(assignment.handle(), assignment.unique(), server);
-        Self {
-            function,
-            text: identity.as_ref().and_then(Identity::text),
-            key: identity.map(|identity| key(name, &identity)),
-        }
+        Self { function, text: identity.as_ref().and_then(Identity::text), identity }
     }
 }
 
 /// The list, as this process last read it.
 pub(super) struct Suspects {
+    /// The functions of this process's job, by their places.
+    functions: Rc<[String]>,
     head: Slot,
     scoreboard: File,
     version: Cell<u64>,
@@ -45,9 +43,9 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
-    pub(super) fn open(scoreboard: File) -> io::Result<Self> {
+    pub(super) fn open(scoreboard: File, functions: Rc<[String]>) -> io::Result<Self> {
         let head = Slot::map(&scoreboard, REGION, HEAD_BYTES)?;
-        Ok(Self { head, scoreboard, version: Cell::new(0), entries: RefCell::default() })
+        Ok(Self { functions, head, scoreboard, version: Cell::new(0), entries: RefCell::default() })
     }
 
     /// What to tell the client, where the job is poison: it is not to be run.
@@ -71,7 +69,10 @@ impl Suspects {
     fn find(&self, work: &AtWork) -> Option<(usize, Entry)> {
         self.refresh();
         let entries = self.entries.borrow();
-        let wanted = work.key.as_deref().filter(|_| !entries.is_empty())?;
+        if entries.is_empty() {
+            return None;
+        }
+        let wanted = key(self.functions.get(work.function)?, work.identity.as_ref()?);
         let (place, known) = entries.iter().find(|(_, entry)| entry.key == wanted)?;
         // Another process may have answered the job since.
         let now = self.read(*place).ok()??;

@@ -12,8 +12,8 @@ use crate::evidence::Span;
 use crate::jobs::console_names;
 use crate::note::now;
 use crate::plan::{Disturbance, Kind};
-use crate::random::Random;
 use crate::world::{Claim, Claimed, World, lock};
+use e2e::Chance;
 
 /// So long a target is looked for: with all drivers down at once there is none for some seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -162,7 +162,7 @@ fn alone<'scope>(
 }
 
 /// Signals a process with such a title, of any driver.
-fn signal_one(world: &World, kind: Kind, title: &str, signal: Signal, random: &mut Random) {
+fn signal_one(world: &World, kind: Kind, title: &str, signal: Signal, random: &mut Chance) {
     let signalled = || {
         let (_, pid) = process(world, title, random)?;
         let from = now();
@@ -179,7 +179,7 @@ fn signal_one(world: &World, kind: Kind, title: &str, signal: Signal, random: &m
 }
 
 /// Has a driver kill one of its workers.
-fn kill_now(world: &World, kind: Kind, random: &mut Random) {
+fn kill_now(world: &World, kind: Kind, random: &mut Chance) {
     let killed = || {
         let (driver, pid) = process(world, "[worker ", random)?;
         let from = now();
@@ -217,13 +217,13 @@ fn order<'w>(world: &'w World, kind: Kind, mut target: impl FnMut() -> Option<(&
 }
 
 /// A driver whose console answers.
-fn up<'w>(world: &'w World, random: &mut Random) -> Option<&'w Driver> {
+fn up<'w>(world: &'w World, random: &mut Chance) -> Option<&'w Driver> {
     let up: Vec<&Driver> = world.drivers.iter().filter(|driver| driver.is_up()).collect();
     random.one_of(&up).copied()
 }
 
 /// A process with such a title, and its driver.
-fn process<'w>(world: &'w World, title: &str, random: &mut Random) -> Option<(&'w Driver, u32)> {
+fn process<'w>(world: &'w World, title: &str, random: &mut Chance) -> Option<(&'w Driver, u32)> {
     let driver = random.one_of(&world.drivers)?;
     // A driver that is being started must find its host: that it can't be started without one is no fault.
     let usable = driver.is_up() || !title.starts_with("[host");
@@ -237,7 +237,7 @@ fn claim<'w, T>(
     kind: Kind,
     all: &'w [T],
     claim_of: impl Fn(&'w T) -> &'w Claim,
-    random: &mut Random,
+    random: &mut Chance,
 ) -> Option<(&'w T, Claimed<'w>)> {
     find(world, kind, || {
         let one = random.one_of(all)?;

@@ -1,7 +1,7 @@
 //! What the jobs are: everything about one follows from its number, so that clients, workers and the account agree
 //! without talking.
 
-use crate::random::Random;
+use e2e::Chance;
 
 /// The type path of the worker.
 const WORKER: &str = "chaos::workers::Chaos";
@@ -59,7 +59,7 @@ pub(crate) struct Task {
 impl Task {
     /// The job of this number.
     pub(crate) fn of(number: u32) -> Self {
-        let mut random = Random::new(u64::from(number));
+        let mut random = Chance::of(u64::from(number));
         let kind = match random.below(100) {
             0..30 => Kind::Quick,
             30..65 => Kind::Slow,

@@ -53,7 +53,6 @@ mod jobs;
 mod note;
 mod options;
 mod plan;
-mod random;
 mod run;
 mod server;
 mod verdict;

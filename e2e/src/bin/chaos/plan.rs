@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::random::Random;
+use e2e::Chance;
 
 /// One way to disturb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,12 +74,12 @@ pub(crate) struct Disturbance {
     /// Not before so long after the one before.
     pub(crate) pause: Duration,
     /// For its own choices, so that these don't depend on what others have chosen.
-    pub(crate) random: Random,
+    pub(crate) random: Chance,
 }
 
 /// The disturbances of a run.
 pub(crate) fn plan(jobs: u32, seed: u64, at_least: AtLeast) -> Vec<Disturbance> {
-    let mut random = Random::new(seed);
+    let mut random = Chance::of(seed);
     let mut kinds = Vec::new();
     for (kind, _, per_100_000) in KINDS {
         let usual = u64::from(per_100_000) * u64::from(jobs) / 100_000;
@@ -95,11 +95,8 @@ pub(crate) fn plan(jobs: u32, seed: u64, at_least: AtLeast) -> Vec<Disturbance> 
         kinds.extend(std::iter::repeat_n(kind, number));
     }
     random.shuffle(&mut kinds);
-    let pause = |random: &mut Random| Duration::from_millis(random.below(PAUSE_MILLIS));
-    kinds
-        .into_iter()
-        .map(|kind| Disturbance { kind, pause: pause(&mut random), random: Random::new(random.next()) })
-        .collect()
+    let pause = |random: &mut Chance| Duration::from_millis(random.below(PAUSE_MILLIS));
+    kinds.into_iter().map(|kind| Disturbance { kind, pause: pause(&mut random), random: random.another() }).collect()
 }
 
 fn count(kinds: &[Kind], kind: Kind) -> u32 {

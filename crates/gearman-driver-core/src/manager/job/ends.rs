@@ -90,7 +90,7 @@ impl Job {
                 self.ran_well(process);
             }
         }
-        self.wants_change(now)
+        !self.backoff.holds(now) && self.lacks_some(now)
     }
 
     /// Whether a good run of a process would change something.
@@ -98,16 +98,16 @@ impl Job {
         self.backoff.failures() > 0 || !self.proven
     }
 
-    fn wants_change(&self, now: Time) -> bool {
-        !self.backoff.holds(now) && (self.counted() < self.target || self.outdated(now) > 0)
+    /// Whether processes are missing, or are to be replaced.
+    fn lacks_some(&self, now: Time) -> bool {
+        self.counted() < self.target || self.outdated(now) > 0
     }
 
     /// When time alone next changes something.
     pub(in crate::manager) fn next_deadline(&self, now: Time, observed: Time) -> Option<Time> {
         let good_run =
             self.is_on_trial().then(|| self.on_trial().map(|(_, started)| started + GOOD_RUN).min()).flatten();
-        let waits = self.counted() < self.target || self.outdated(now) > 0;
-        let held = (self.backoff.holds(now) && waits).then(|| self.backoff.held_until());
+        let held = (self.backoff.holds(now) && self.lacks_some(now)).then(|| self.backoff.held_until());
         good_run.into_iter().chain(held).chain(self.renewal_deadline(now, observed)).min()
     }
 

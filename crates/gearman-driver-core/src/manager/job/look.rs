@@ -70,9 +70,6 @@ impl Job {
         max_idle_time: Duration,
         now: Time,
     ) -> Observation {
-        let count = |wanted: fn(&Worker) -> bool| {
-            u32::try_from(self.workers.values().filter(|worker| wanted(worker)).count()).unwrap_or(u32::MAX)
-        };
         // Replacements that come first are not more processes than the job has.
         let beyond = if self.outdated(now) > 0 { self.counted().saturating_sub(self.target) } else { 0 };
         let processes = self.counted() - beyond;
@@ -83,9 +80,9 @@ impl Job {
             status,
             waiting,
             processes,
-            busy: count(|worker| worker.counts() && worker.is_busy()).min(processes),
-            draining: count(|worker| !worker.counts()),
-            draining_busy: count(|worker| !worker.counts() && worker.is_busy()),
+            busy: self.count(|_, worker| worker.counts() && worker.is_busy()).min(processes),
+            draining: self.count(|_, worker| !worker.counts()),
+            draining_busy: self.count(|_, worker| !worker.counts() && worker.is_busy()),
             idle,
             last_run: self.last_ran.map(|ran| now.since(ran)),
             max_idle_time: self.max_idle_time.unwrap_or(max_idle_time),

@@ -226,11 +226,7 @@ impl Job {
     /// How many processes may be asked to stop now. Where some are to be replaced, enough others serve.
     fn surplus(&self, now: Time) -> Option<u32> {
         let surplus = self.counted().saturating_sub(self.target);
-        let outdated = self.outdated(now);
-        let spare = match outdated {
-            0 => surplus,
-            _ => self.spare_outdated(now),
-        };
+        let spare = if self.outdated(now) == 0 { surplus } else { self.spare_outdated(now) };
         Some(surplus.min(spare)).filter(|surplus| *surplus > 0)
     }
 
@@ -239,10 +235,10 @@ impl Job {
         let (counted, outdated) = (self.counted(), self.outdated(now));
         let fresh = counted - outdated;
         let taken = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        let ahead = match self.awaits_proof() {
-            true => self.ahead(now).min(1_u32.saturating_sub(fresh)),
-            false => self.ahead(now),
-        };
+        let mut ahead = self.ahead(now);
+        if self.awaits_proof() {
+            ahead = ahead.min(1_u32.saturating_sub(fresh));
+        }
         let room = self.limits.max().saturating_add(ahead).saturating_sub(taken);
         self.target.saturating_add(ahead).saturating_sub(counted).min(self.target.saturating_sub(fresh)).min(room)
     }
@@ -354,7 +350,12 @@ impl Job {
     }
 
     fn counted(&self) -> u32 {
-        u32::try_from(self.workers.values().filter(|worker| worker.counts()).count()).unwrap_or(u32::MAX)
+        self.count(|_, worker| worker.counts())
+    }
+
+    fn count(&self, wanted: impl Fn(ProcessId, &Worker) -> bool) -> u32 {
+        let count = self.workers.iter().filter(|(process, worker)| wanted(**process, worker)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Processes that say that they drain by themselves are surplus as soon as there are more than max with them, so

@@ -69,7 +69,7 @@ impl Job {
 
     /// How many of those that count are to be replaced.
     pub(super) fn outdated(&self, now: Time) -> u32 {
-        self.count(|process, worker| self.is_outdated(process, worker, now))
+        self.count(|process, worker| worker.counts() && self.is_outdated(process, worker, now))
     }
 
     /// How many of those may go now: enough others serve.
@@ -83,7 +83,9 @@ impl Job {
         if self.awaits_proof() {
             return 0;
         }
-        self.count(|process, worker| !self.is_outdated(process, worker, now) && worker.is_registered())
+        self.count(|process, worker| {
+            worker.counts() && !self.is_outdated(process, worker, now) && worker.is_registered()
+        })
     }
 
     /// Processes of an older generation wait for the first one of this to show that it lives.
@@ -107,7 +109,7 @@ impl Job {
             let may_be_spent = self.lifespan.max_jobs.is_some() || self.lifespan.max_memory.is_some();
             (may_be_spent && self.counted() > 0).then_some(observed + LOOK_FOR_SPENT)
         } else {
-            let unready = self.counted() - outdated - self.ready_to_replace(now).min(self.counted() - outdated);
+            let unready = self.counted() - outdated - self.ready_to_replace(now);
             (unready > 0).then_some(observed + LOOK_FOR_NEW)
         };
         let ages = self
@@ -128,12 +130,6 @@ impl Job {
         let Life::Serving { started, .. } = worker.life else { return None };
         let part = self.lifespan.jitter.clamp(0.0, 1.0) * worker.jitter;
         Some(started + max_age.mul_f64(1.0 - part))
-    }
-
-    fn count(&self, wanted: impl Fn(ProcessId, &Worker) -> bool) -> u32 {
-        let count =
-            self.workers.iter().filter(|(process, worker)| worker.counts() && wanted(**process, worker)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
     }
 }
 

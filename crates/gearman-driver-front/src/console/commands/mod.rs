@@ -33,7 +33,7 @@ use thiserror::Error;
 
 use super::session::looks_like_http;
 use super::text;
-use crate::Handle;
+use crate::{DriverGone, Handle};
 
 /// The commands that every console has, in the order of `help`.
 const BUILT_IN: &[&dyn Command] = &[
@@ -175,6 +175,13 @@ pub enum CommandError {
     /// A command of a program's own panicked.
     #[error("command_failed: {0} panicked")]
     Panicked(String),
+}
+
+/// What a task is told when the driver ends before it has answered.
+impl From<DriverGone> for CommandError {
+    fn from(gone: DriverGone) -> Self {
+        CommandError::Other(gone.to_string())
+    }
 }
 
 impl CommandError {

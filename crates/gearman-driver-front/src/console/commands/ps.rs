@@ -1,9 +1,8 @@
 //! `ps [JOB]`: the processes, a row each.
 
-use std::fs;
-
 use gearman_driver_core::snapshot::{JobSnapshot, ProcessSnapshot, Snapshot};
 use gearman_driver_core::time::Time;
+use gearman_driver_sys::memory;
 
 use super::{Action, Call, Command, CommandError, Task, text};
 
@@ -38,8 +37,8 @@ impl Command for Ps {
         let job = if call.arguments.is_empty() { None } else { Some(call.job()?.name.clone()) };
         // Reading the memory of many processes takes its time, so it is no work for the event loop.
         Ok(Action::Run(Task::new(move |handle| {
-            let snapshot = handle.snapshot_blocking().map_err(|gone| CommandError::Other(gone.to_string()))?;
-            Ok(rows(&snapshot, job.as_deref(), unique_memory))
+            let snapshot = handle.snapshot_blocking()?;
+            Ok(rows(&snapshot, job.as_deref(), |pid| memory::unique_of(pid).ok()))
         })))
     }
 }
@@ -77,15 +76,6 @@ fn row(job: &JobSnapshot, process: &ProcessSnapshot, memory: Option<u64>, now: T
     ]
 }
 
-/// What a process has to itself, in bytes: what its end would give back. `None` where it is gone, or not to be asked.
-fn unique_memory(pid: u32) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let private =
-        rollup.lines().filter(|line| line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:"));
-    let kib: Option<Vec<u64>> = private.map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect();
-    kib.map(|kib| kib.iter().sum::<u64>() << 10)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -120,11 +110,5 @@ mod tests {
         4711  2  busy  1.5  17  412  a::group  a\x1bf
         "#);
         assert_eq!(rows(&snapshot, Some("a::group"), memory).len(), 1);
-    }
-
-    #[test]
-    fn this_process_has_memory_of_its_own() {
-        assert!(unique_memory(std::process::id()).is_some_and(|bytes| bytes > 10_000));
-        assert_eq!(unique_memory(0), None);
     }
 }

@@ -23,7 +23,7 @@ impl Command for Save {
 
     fn run(&self, _call: &Call<'_>) -> Result<Action, CommandError> {
         Ok(Action::Run(Task::new(|handle| {
-            let saved = handle.save_blocking().map_err(|gone| CommandError::Other(gone.to_string()))?;
+            let saved = handle.save_blocking()?;
             saved
                 .map(|()| vec!["OK".to_owned()])
                 .map_err(|reason| CommandError::Other(format!("save_failed: {reason}")))

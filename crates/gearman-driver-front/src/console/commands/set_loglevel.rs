@@ -33,7 +33,7 @@ impl Command for SetLogLevel {
         let level =
             call.word(0).parse::<Level>().map_err(|error| CommandError::Other(format!("invalid_value: {error}")))?;
         Ok(Action::Run(Task::new(move |handle| {
-            handle.set_loglevel_blocking(level).map_err(|gone| CommandError::Other(gone.to_string()))?;
+            handle.set_loglevel_blocking(level)?;
             Ok(vec!["OK".to_owned()])
         })))
     }

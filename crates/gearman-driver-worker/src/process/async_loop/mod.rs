@@ -47,7 +47,7 @@ pub(super) struct Shared {
     worker: Rc<ProcessWorker>,
     board: Arc<Board>,
     suspects: Suspects,
-    functions: Vec<String>,
+    functions: Rc<[String]>,
     registration: Vec<u8>,
     servers: Rc<str>,
     held: Rc<Held>,
@@ -127,7 +127,7 @@ impl Shared {
         worker: Rc<ProcessWorker>,
         board: Arc<Board>,
         suspects: Suspects,
-        functions: Vec<String>,
+        functions: Rc<[String]>,
         client_id: &str,
         servers: &str,
         runtime: &AsyncLoop,
@@ -186,7 +186,7 @@ impl Shared {
             log::error!("job server {}: {message}", line.name());
             return line.answer(&assignment, Answer::Fail { message });
         };
-        let work = Rc::new(AtWork::of(function, &self.functions[function], &assignment, line.name()));
+        let work = Rc::new(AtWork::of(function, &assignment, line.name()));
         let hold = self.held.begin(Rc::clone(&work), Rc::clone(&assignment));
         permit.begin();
         if self.wear.begin(&self.board) {
