@@ -71,7 +71,7 @@ impl Manager {
     pub(super) fn shutdown_deadlines(&mut self, now: Time, out: &mut Vec<Effect>) {
         match self.phase {
             Phase::Draining { since } => self.kill_late(since, now, out),
-            Phase::Killing { give_up_at } if give_up_at <= now => {
+            Phase::Killing { give_up_at } if give_up_at <= now && self.jobs.values().any(Job::has_workers) => {
                 let left: Vec<String> = self
                     .jobs
                     .values()

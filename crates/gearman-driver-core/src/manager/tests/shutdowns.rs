@@ -58,6 +58,16 @@ fn quit_and_abrt_kill_at_once() {
 }
 
 #[test]
+fn what_ends_when_its_time_is_over_has_ended() {
+    let mut d = driver([job("a", 1, 1)]);
+    d.signal(Signal::Quit).then("kill 1");
+    assert_eq!(d.next_deadline_in(), Some(5.0));
+    // The news of its end comes before the tick.
+    d.at(5.0).exited(1, ExitStatus::Signal(9)).then("stop host 1");
+    d.host_gone(&[], &[]).then("exit 0");
+}
+
+#[test]
 fn the_first_term_after_an_ordered_shutdown_does_not_kill() {
     let mut d = driver([job("a", 1, 1)]);
     d.order(Order::Shutdown).then("ok; stop 1");
