@@ -36,3 +36,24 @@ fn a_maximum_that_is_lowered_takes_the_new_ones_that_have_not_run_well() {
     let old: Vec<_> = d.job("a").processes.into_iter().filter(|process| process.generation == 1).collect();
     assert_eq!(old.iter().map(|process| process.state).collect::<Vec<_>>(), [ActivityState::Idle]);
 }
+
+#[test]
+fn the_death_that_takes_a_generation_back_starts_no_more_of_it() {
+    let mut d = driver([job("a", 1, 1), job("bad", 1, 1)]);
+    d.exited(2, ExitStatus::Code(1)).then("spawn bad#3");
+    d.spawned(3).then("");
+    d.exited(3, ExitStatus::Code(1)).then("");
+    d.order(Order::Reload).then("start host 2 of generation 2");
+    d.at(60.0).host_ready([job("a", 1, 1), job("bad", 1, 1)]).then("in force 2; spawn a#4; spawn bad#5; ok");
+    for (id, next) in [(4, "spawn a#6"), (6, ""), (5, "spawn bad#7"), (7, "")] {
+        if id == 5 {
+            d.at(60.5);
+        }
+        d.spawned(id).then("");
+        d.exited(id, ExitStatus::Code(1)).then(next);
+    }
+    d.tick().then("spawn a#8");
+    d.spawned(8).then("");
+    // By now the other job may start one as well.
+    d.at(61.8).exited(8, ExitStatus::Code(1)).then("in force 1; spawn bad#9; stop host 2");
+}
