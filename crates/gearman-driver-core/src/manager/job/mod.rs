@@ -379,10 +379,10 @@ impl Job {
             .iter()
             .filter(|(_, worker)| worker.counts())
             .map(|(&process, worker)| {
-                let current = !self.is_outdated(process, worker, now);
+                let (current, registered) = (!self.is_outdated(process, worker, now), worker.is_registered());
                 let order = match first {
-                    GoesFirst::Outdated => (current, worker.is_registered()),
-                    GoesFirst::Unregistered => (self.is_relied_on(worker, awaits_proof), current),
+                    GoesFirst::Outdated => (current, registered, current),
+                    GoesFirst::Unregistered => (self.is_relied_on(worker, awaits_proof), registered, current),
                 };
                 ((order, worker.reluctance(now)), process, worker.idle(now))
             })

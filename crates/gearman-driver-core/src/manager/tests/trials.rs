@@ -19,8 +19,8 @@ fn an_order_to_restart_sends_no_old_one_away_for_a_new_one_that_has_not_run_well
     d.at(62.0).when(Event::Tick).then("stop 1");
 }
 
-#[test]
-fn a_maximum_that_is_lowered_takes_the_new_ones_that_have_not_run_well() {
+/// One process of the old generation is left, three of the new one run.
+fn replaced_by_deaths() -> Driver {
     let mut d = reloaded(&[job("a", 4, 4)]);
     d.host_ready([job("a", 4, 4)]).then("in force 2; spawn a#5; ok");
     d.spawned(5).then("");
@@ -29,12 +29,25 @@ fn a_maximum_that_is_lowered_takes_the_new_ones_that_have_not_run_well() {
         d.exited(gone, ExitStatus::Signal(11)).then(&format!("spawn a#{next}"));
         d.spawned(next).then("");
     }
+    d
+}
+
+#[test]
+fn a_maximum_that_is_lowered_takes_the_new_ones_that_have_not_run_well() {
+    let mut d = replaced_by_deaths();
     for new in 5..=7 {
         d.is(new, ActivityState::Idle, 0);
     }
     d.at(61.0).order(set("a", 1, 1)).then("stop 5; stop 6; ok");
     let old: Vec<_> = d.job("a").processes.into_iter().filter(|process| process.generation == 1).collect();
     assert_eq!(old.iter().map(|process| process.state).collect::<Vec<_>>(), [ActivityState::Idle]);
+}
+
+#[test]
+fn of_the_new_ones_those_that_take_no_jobs_yet_go_first() {
+    let mut d = replaced_by_deaths();
+    d.is(5, ActivityState::Idle, 0);
+    d.at(61.0).order(set("a", 1, 1)).then("stop 6; stop 7; ok");
 }
 
 #[test]
