@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use gearman_testkit::{eventually_or, free_port};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, User, chown};
 use tempfile::TempDir;
 
 use crate::{Console, PATIENCE, Proc, descendants, inhabitants, is_alive};
@@ -24,6 +25,7 @@ pub struct FarmBuilder {
     console_port: Option<u16>,
     files: Vec<(String, String)>,
     within: Option<PathBuf>,
+    user: Option<(User, &'static str)>,
 }
 
 /// A running driver. Ended, with all that it started, when dropped.
@@ -90,8 +92,35 @@ impl FarmBuilder {
         self
     }
 
+    /// Runs as another user, with these capabilities (as `+setuid,+kill`; by `setpriv`) or none. Only root can.
+    #[must_use]
+    pub fn user(mut self, user: User, capabilities: &'static str) -> Self {
+        self.user = Some((user, capabilities));
+        self
+    }
+
+    /// The program alone, as its user.
+    fn program(&self, dir: &Path) -> Command {
+        let Some((user, capabilities)) = &self.user else { return Command::new(&self.program) };
+        // Where the program lies, that user may not be allowed to look.
+        let program = dir.join("program");
+        if !program.exists() {
+            fs::copy(&self.program, &program).unwrap();
+        }
+        chown(dir, Some(user.uid), Some(user.gid)).unwrap();
+        if capabilities.is_empty() {
+            let mut command = Command::new(program);
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+            return command;
+        }
+        let mut command = Command::new("setpriv");
+        command.args([format!("--reuid={}", user.uid), format!("--regid={}", user.gid), "--clear-groups".to_owned()]);
+        command.args([format!("--inh-caps={capabilities}"), format!("--ambient-caps={capabilities}")]).arg(program);
+        command
+    }
+
     fn command(&self, dir: &Path, console_port: u16) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.program(dir);
         command.args(&self.arguments).current_dir(dir).stdin(Stdio::null());
         if self.console {
             command.args(["--server", &self.server, "--console-port", &console_port.to_string(), "--logfile"]);
@@ -148,6 +177,7 @@ impl Farm {
             console_port: None,
             files: Vec::new(),
             within: None,
+            user: None,
         }
     }
 

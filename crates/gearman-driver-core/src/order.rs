@@ -72,6 +72,16 @@ pub enum Order {
         /// The job's name.
         job: String,
     },
+    /// `pause`: each process of the job finishes what it holds and exits, and none is started until `resume`.
+    Pause {
+        /// The job's name.
+        job: String,
+    },
+    /// `resume`: the job has its processes again, as many as before.
+    Resume {
+        /// The job's name.
+        job: String,
+    },
     /// `reload`: a new generation, from the executable and the configuration that are there now; then all processes are
     /// replaced step by step. Answered when the new worker code has loaded, or refused with the reason why it can't.
     Reload,
@@ -119,6 +129,9 @@ pub enum OrderError {
     /// From [`Order::RemoveProcess`].
     #[error("invalid_value: min_processes is reached")]
     AtMin,
+    /// From [`Order::AddProcess`], for a job that is paused.
+    #[error("invalid_value: the job is paused, resume it first")]
+    Paused,
     /// From [`Order::Reload`]: the new worker code or configuration can't be had; everything is as it was.
     #[error("reload_failed: {0}")]
     ReloadFailed(String),

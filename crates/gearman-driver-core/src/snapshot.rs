@@ -68,6 +68,8 @@ pub struct JobSnapshot {
     pub limits_changed: bool,
     /// Whether the worker code that is loaded now no longer has this job: its processes end.
     pub retired: bool,
+    /// Whether an operator has paused it: it has no process, whatever its bounds say, until it is resumed.
+    pub paused: bool,
     /// How many processes the driver wants it to have.
     pub target: u32,
     /// Its processes that have a PID, draining ones too, oldest first. Their number is the `status` column.

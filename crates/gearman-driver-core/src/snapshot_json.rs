@@ -67,6 +67,7 @@ struct Job<'a> {
     max_processes: u32,
     /// Set by an operator, and not what the worker declares.
     limits_changed: bool,
+    paused: bool,
     /// The worker code no longer has it.
     retired: bool,
     target: u32,
@@ -158,6 +159,7 @@ impl<'a> Job<'a> {
             min_processes: job.limits.min(),
             max_processes: job.limits.max(),
             limits_changed: job.limits_changed,
+            paused: job.paused,
             retired: job.retired,
             target: job.target,
             processes: job.processes.iter().map(|process| Process::of(process, now)).collect(),
@@ -246,6 +248,7 @@ mod tests {
             functions: vec!["a::f".to_owned(), "a::g".to_owned()],
             limits: Limits::new(1, 5).unwrap(),
             limits_changed: true,
+            paused: false,
             retired: false,
             target: 2,
             processes: vec![process],
@@ -280,7 +283,7 @@ mod tests {
 
     #[test]
     fn everything_is_in_it() {
-        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
+        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"paused":false,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
         let read: serde_json::Value = serde_json::from_str(&to_json(&busy_driver())).unwrap();
         assert_eq!(read["jobs"][0]["last_error"]["message"], "bad\u{9b}\u{202e}\nü");
     }

@@ -4,10 +4,11 @@ use gearman_driver_core::process::HostId;
 use gearman_driver_wire::host::{FromHost, ToHost};
 use tokio::sync::mpsc;
 
+use crate::attributes;
 use crate::clock::Clock;
 use crate::declarations::declarations;
 use crate::event_loop::{News, Supervisor, in_runtime};
-use crate::host::Host;
+use crate::generations::FIRST;
 use crate::log::Log;
 use crate::state::State;
 use crate::{Checked, RunError, Setup};
@@ -30,17 +31,14 @@ impl Supervisor {
     /// Loads the worker code in one host, and ends that.
     async fn check(&mut self, news: &mut mpsc::Receiver<News>) -> Result<Checked, RunError> {
         let id = HostId(0);
-        let generation = self.generations.in_force();
-        let host = Host::start(id, 1, &generation.executable(), &self.setup.host, &self.log, &self.news)
-            .map_err(|source| RunError::Setup { what: "a host", source })?;
-        host.send(&self.load(1, generation));
-        self.watch(host.pid);
-        self.hosts.insert(id, host);
+        self.try_start_host(id, FIRST).map_err(RunError::Ended)?;
         let mut found = Err("the host ended before it had loaded the worker code".to_owned());
         while let Some(news) = news.recv().await {
             match news {
-                News::Host(_, FromHost::Loaded { jobs, warnings, .. }) => {
-                    found = declarations(jobs).map(|jobs| Checked { jobs, warnings });
+                News::Host(_, FromHost::Loaded { jobs, safety, warnings, .. }) => {
+                    found = attributes::kept(&self.generations.in_force().config, safety)
+                        .and_then(|()| declarations(jobs))
+                        .map(|jobs| Checked { jobs, warnings });
                     self.hosts[&id].send(&ToHost::Exit);
                 }
                 News::Host(_, FromHost::Failed { error }) => found = Err(error),

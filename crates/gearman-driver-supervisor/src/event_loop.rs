@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::Origin;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event, Manager, Settings, Signal, Suspect};
 use gearman_driver_core::order::OrderId;
 use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
 use gearman_driver_front::{Handle, Request, console};
-use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, RuntimeBounds, ToHost};
-use gearman_driver_wire::job_limits::JobLimits;
+use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, ToHost};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use crate::attributes;
 use crate::clock::Clock;
 use crate::declarations::declarations;
 use crate::generations::{Generation, Generations};
@@ -331,7 +330,7 @@ impl Supervisor {
                 let _ = reply.send(());
             }
             Request::SetLogLevel { level, reply } => {
-                self.log.set_level(level);
+                self.set_loglevel(level);
                 let _ = reply.send(());
             }
             Request::Save { reply } => {
@@ -369,8 +368,12 @@ impl Supervisor {
 
     async fn host_message(&mut self, id: HostId, message: FromHost) {
         match message {
-            FromHost::Loaded { protocol, jobs, workers, warnings } => {
-                self.host_loaded(id, protocol, jobs, workers, &warnings).await;
+            FromHost::Described { program } => self.host_described(id, &program),
+            FromHost::Loaded { protocol, jobs, workers, safety, warnings } => {
+                for warning in &warnings {
+                    self.log.warn(warning);
+                }
+                self.host_loaded(id, protocol, jobs, workers, safety).await;
             }
             FromHost::Failed { error } => {
                 if let Some(host) = self.hosts.get_mut(&id) {
@@ -396,14 +399,12 @@ impl Supervisor {
         protocol: u32,
         jobs: Vec<WireJob>,
         workers: Vec<String>,
-        warnings: &[String],
+        keeps_safety: bool,
     ) {
-        for warning in warnings {
-            self.log.warn(warning);
-        }
         let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.ready) else { return };
+        let config = self.generations.get(host.generation).map(|generation| &generation.config);
         let jobs = if protocol == PROTOCOL_VERSION {
-            declarations(jobs)
+            config.map_or(Ok(()), |config| attributes::kept(config, keeps_safety)).and_then(|()| declarations(jobs))
         } else {
             Err(format!("it speaks version {protocol} of the host protocol and this driver version {PROTOCOL_VERSION}"))
         };
@@ -457,19 +458,6 @@ impl Supervisor {
     /// The first message to a host.
     pub(crate) fn load(&self, number: u32, generation: &Generation) -> ToHost {
         let config = &generation.config;
-        let bounds = |attributes: &gearman_driver_core::config::RuntimeAttributes| RuntimeBounds {
-            min_processes: attributes.min_processes,
-            max_processes: attributes.max_processes,
-            limits: JobLimits {
-                max_idle_time: attributes.max_idle_time,
-                timeout: attributes.timeout,
-                max_jobs: attributes.max_jobs,
-                max_age: attributes.max_age,
-                max_memory: attributes.max_memory,
-                jitter: attributes.jitter,
-                drain_timeout: attributes.drain_timeout,
-            },
-        };
         ToHost::Load(Box::new(Load {
             protocol: PROTOCOL_VERSION,
             generation: number,
@@ -482,14 +470,9 @@ impl Supervisor {
             server: generation.servers.to_string(),
             may_be_empty: self.setup.unknown_job.is_some() || !config.unknown_job_command.is_empty(),
             namespaces: config.namespaces.clone(),
-            namespaces_of_program: *config.origin("namespaces") == Origin::Builder,
             lib: config.lib.iter().map(|lib| lib.display().to_string()).collect(),
             worker_options: config.worker_options.clone(),
-            job_runtime_attributes: config
-                .job_runtime_attributes
-                .iter()
-                .map(|(job, attributes)| (job.clone(), bounds(attributes)))
-                .collect(),
+            job_runtime_attributes: attributes::of(config),
         }))
     }
 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gearman_driver_core::config::Config;
+use gearman_driver_wire::program::ProgramConfiguration;
 use gearman_protocol::ServerList;
 
 use crate::{HostCommand, Reconfigure};
@@ -28,61 +29,67 @@ pub(crate) struct Generation {
     executable: Option<File>,
 }
 
-impl Generation {
-    /// What a host of it executes.
-    pub(crate) fn executable(&self) -> PathBuf {
-        match &self.executable {
-            None => PathBuf::from("/proc/self/exe"),
-            // Resolved by the child, before its descriptors are closed.
-            Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
-        }
-    }
-}
-
 /// Those that are in force or may be again, and the way to the next.
 pub(crate) struct Generations {
     known: BTreeMap<u32, Generation>,
+    /// The executable of the one that is being made.
+    next: Option<(u32, File)>,
     in_force: u32,
     reconfigure: Option<Reconfigure>,
 }
 
 /// The generation of the start.
-const FIRST: u32 = 1;
+pub(crate) const FIRST: u32 = 1;
 
 impl Generations {
     pub(crate) fn new(config: Config, servers: ServerList, reconfigure: Option<Reconfigure>) -> Self {
         let first = Generation { config, servers, workers: Arc::default(), executable: None };
-        Self { known: BTreeMap::from([(FIRST, first)]), in_force: FIRST, reconfigure }
+        Self { known: BTreeMap::from([(FIRST, first)]), next: None, in_force: FIRST, reconfigure }
     }
 
-    /// A generation; made of what is on disk now where it is a new one.
+    /// What a host of a generation executes; what is on disk now where that is a new one.
     ///
     /// # Errors
-    /// What is on disk can't be used; one sentence for people.
-    pub(crate) fn get_or_make(&mut self, generation: u32, command: &HostCommand) -> Result<&Generation, String> {
-        if !self.known.contains_key(&generation) {
-            let made = self.make(command)?;
-            self.known.insert(generation, made);
-        }
-        self.get(generation).ok_or_else(|| format!("there is no generation {generation}"))
+    /// What is on disk can't be opened; one sentence for people.
+    pub(crate) fn executable(&mut self, generation: u32, command: &HostCommand) -> Result<PathBuf, String> {
+        let file = match self.known.get(&generation) {
+            Some(generation) => generation.executable.as_ref(),
+            None => {
+                let path = &command.program;
+                let file = File::open(path).map_err(|error| {
+                    format!(
+                        "the executable {} can't be opened: {error}; was the driver started by another path?",
+                        path.display()
+                    )
+                })?;
+                Some(&self.next.insert((generation, file)).1)
+            }
+        };
+        Ok(match file {
+            None => PathBuf::from("/proc/self/exe"),
+            // Resolved by the child, before its descriptors are closed.
+            Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
+        })
     }
 
-    fn make(&self, command: &HostCommand) -> Result<Generation, String> {
+    /// Makes a new generation of what its program says, of the files and the environment as they are now.
+    ///
+    /// # Errors
+    /// They can't be used; one sentence for people.
+    pub(crate) fn make(&mut self, generation: u32, program: &ProgramConfiguration) -> Result<(), String> {
         let current = self.in_force();
         let (config, servers) = match &self.reconfigure {
-            Some(reconfigure) => reconfigure()?,
+            Some(reconfigure) => reconfigure(program)?,
             None => (current.config.clone(), current.servers.clone()),
         };
         // The job server inside stays where it is; its port may be one that was free at the start.
         let servers = if config.embedded_server { current.servers.clone() } else { servers };
-        let path = &command.program;
-        let executable = File::open(path).map_err(|error| {
-            format!(
-                "the executable {} can't be opened: {error}; was the driver started by another path?",
-                path.display()
-            )
-        })?;
-        Ok(Generation { config, servers, workers: Arc::default(), executable: Some(executable) })
+        let Some((_, executable)) = self.next.take_if(|(next, _)| *next == generation) else {
+            return Err(format!("its host was not asked what generation {generation} is"));
+        };
+        let made = Generation { config, servers, workers: Arc::default(), executable: Some(executable) };
+        self.known.insert(generation, made);
+        Ok(())
     }
 
     /// The generation in force.

@@ -1,6 +1,7 @@
 //! The configuration that is in force: another generation's comes in by difference, and what was changed live is saved.
 
-use gearman_driver_core::config::{Config, LiveChanges};
+use gearman_driver_core::config::LiveChanges;
+use gearman_driver_core::level::Level;
 use gearman_driver_core::manager::Event;
 use gearman_driver_core::snapshot::ServerHealth;
 use gearman_protocol::ServerList;
@@ -17,14 +18,14 @@ impl Supervisor {
         let Some((old, old_servers)) = before else { return };
         let (new, servers) = (now.config.clone(), now.servers.clone());
         self.namespaces = crate::event_loop::sorted(new.namespaces.clone());
-        for option in fixed(&old, &new) {
+        for option in new.differs_until_start(&old) {
             self.log.warn(&format!(
                 "Reload: `{option}` has changed, {}: it takes effect when the driver is started anew",
                 new.origin(option)
             ));
         }
         if old.loglevel != new.loglevel {
-            self.log.set_level(new.loglevel);
+            self.set_loglevel(new.loglevel);
         }
         let watch_others = old_servers != servers;
         if watch_others {
@@ -47,6 +48,14 @@ impl Supervisor {
         self.generations.keep(|generation| needed.contains(&generation));
     }
 
+    /// What is less important is logged no more, by the driver and, from its next job on, by each process.
+    pub(crate) fn set_loglevel(&self, level: Level) {
+        self.log.set_level(level);
+        if let Err(error) = self.scoreboard.tell_loglevel(level) {
+            self.log.error(&format!("the processes can't be told of the log level: {error}"));
+        }
+    }
+
     /// Writes what was changed live into the configuration.
     pub(crate) fn save(&self) -> Result<(), String> {
         let config = &self.generations.in_force().config;
@@ -60,7 +69,7 @@ impl Supervisor {
         };
         match &self.setup.save {
             _ if changes.is_empty() => Ok(()),
-            Some(save) => save(&changes),
+            Some(save) => save(&changes, config),
             None => Err("this program's configuration is in no file".to_owned()),
         }
     }
@@ -74,24 +83,4 @@ pub(crate) fn health(servers: &ServerList) -> Vec<ServerHealth> {
         error: None,
     };
     servers.iter().map(unseen).collect()
-}
-
-/// The options that differ and can't take effect while the driver runs.
-fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
-    let changed = [
-        ("console_port", old.console_port != new.console_port),
-        ("console_host", old.console_host != new.console_host),
-        ("logfile", old.logfile != new.logfile),
-        ("loglayout", old.loglayout != new.loglayout),
-        ("log_format", old.log_format != new.log_format),
-        ("daemonize", old.daemonize != new.daemonize),
-        ("pidfile", old.pidfile != new.pidfile),
-        ("user", old.user != new.user),
-        ("group", old.group != new.group),
-        ("name", old.name != new.name),
-        ("state_dir", old.state_dir != new.state_dir),
-        ("embedded_server", old.embedded_server != new.embedded_server),
-        ("scaling", old.scaling.name() != new.scaling.name()),
-    ];
-    changed.into_iter().filter(|(_, changed)| *changed).map(|(option, _)| option).collect()
 }

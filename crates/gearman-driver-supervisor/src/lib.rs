@@ -10,6 +10,7 @@
 //! Inside a program that goes on ([`start`]) the loop has a thread of its own. There no signal is handled (the end of a
 //! child makes itself known through a descriptor), and no child is reaped but hosts and adopted workers.
 
+mod attributes;
 mod check;
 mod children;
 mod clock;
@@ -43,6 +44,7 @@ use gearman_driver_core::config::{Config, LiveChanges};
 use gearman_driver_core::job::JobDeclaration;
 use gearman_driver_core::level::Level;
 use gearman_driver_front::console::Commands;
+use gearman_driver_wire::program::ProgramConfiguration;
 use gearman_protocol::ServerList;
 
 pub use self::check::check;
@@ -59,9 +61,9 @@ pub struct Setup {
     pub servers: ServerList,
     /// How hosts are started.
     pub host: HostCommand,
-    /// The configuration as it is on disk and in the environment now, for a reload; `None`: it can't change.
+    /// The configuration as it is now on disk, in the environment and in the program of a reload; `None`: it can't change.
     pub reconfigure: Option<Reconfigure>,
-    /// Writes what was changed live to where the configuration is read from; `None`: nowhere.
+    /// Writes what was changed live to where this configuration, the one in force, was read from; `None`: nowhere.
     pub save: Option<Save>,
     /// Called when jobs wait for a function that no job has; off the event loop.
     pub unknown_job: Option<UnknownJobCallback>,
@@ -80,10 +82,10 @@ pub struct Setup {
 pub type UnknownJobCallback = Arc<dyn Fn(&gearman_driver_front::Handle, &UnknownJob) + Send + Sync>;
 
 /// See [`Setup::reconfigure`]. An error is one sentence for people.
-pub type Reconfigure = Box<dyn Fn() -> Result<(Config, ServerList), String> + Send>;
+pub type Reconfigure = Box<dyn Fn(&ProgramConfiguration) -> Result<(Config, ServerList), String> + Send>;
 
 /// See [`Setup::save`]. An error is one sentence for people.
-pub type Save = Box<dyn Fn(&LiveChanges) -> Result<(), String> + Send>;
+pub type Save = Box<dyn Fn(&LiveChanges, &Config) -> Result<(), String> + Send>;
 
 /// How a host is started: this executable again, with the arguments that it was started with.
 #[derive(Debug, Clone)]

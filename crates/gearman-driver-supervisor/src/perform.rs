@@ -9,6 +9,7 @@ use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event};
 use gearman_driver_core::process::{HostId, ProcessId};
 use gearman_driver_wire::host::ToHost;
+use gearman_driver_wire::program::ProgramConfiguration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -56,16 +57,35 @@ impl Supervisor {
         }
     }
 
-    fn try_start_host(&mut self, id: HostId, number: u32) -> Result<(), String> {
-        let generation = self.generations.get_or_make(number, &self.setup.host)?;
-        let host = Host::start(id, number, &generation.executable(), &self.setup.host, &self.log, &self.news)
+    /// Starts a host and tells it to load its worker code, or first to describe what is new.
+    pub(crate) fn try_start_host(&mut self, id: HostId, number: u32) -> Result<(), String> {
+        let executable = self.generations.executable(number, &self.setup.host)?;
+        let host = Host::start(id, number, &executable, &self.setup.host, &self.log, &self.news)
             .map_err(|error| format!("a host can't be started: {error}"))?;
-        if let Some(generation) = self.generations.get(number) {
-            host.send(&self.load(number, generation));
-        }
+        host.send(&match self.generations.get(number) {
+            Some(generation) => self.load(number, generation),
+            None => ToHost::Describe,
+        });
         self.watch(host.pid);
         self.hosts.insert(id, host);
         Ok(())
+    }
+
+    /// The host of a new generation has said what its program sets: its configuration can be made, and its workers loaded.
+    pub(crate) fn host_described(&mut self, id: HostId, program: &ProgramConfiguration) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        match self.generations.make(host.generation, program) {
+            Ok(()) => {
+                let number = host.generation;
+                if let (Some(host), Some(generation)) = (self.hosts.get(&id), self.generations.get(number)) {
+                    host.send(&self.load(number, generation));
+                }
+            }
+            Err(error) => {
+                host.failure = Some(error);
+                self.kill_host(id);
+            }
+        }
     }
 
     /// Tells a host to exit. One that is still loading does not read its socket and has nothing to lose.

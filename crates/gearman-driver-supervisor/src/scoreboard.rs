@@ -6,8 +6,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
+use gearman_driver_core::level::Level;
 use gearman_driver_core::process::{Activity, ActivityState, CurrentJob, JobAtWork, LastError, Spent};
-use gearman_driver_wire::poison::FILE_BYTES;
+use gearman_driver_wire::loglevel;
+use gearman_driver_wire::poison::{self, FILE_BYTES};
 use gearman_driver_wire::scoreboard::{self, SLOT_BYTES, SLOTS, Slot, State, at};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -26,6 +28,11 @@ impl Scoreboard {
         let memory = File::from(memfd_create(c"gearman-driver-scoreboard", MFdFlags::MFD_CLOEXEC)?);
         memory.set_len(FILE_BYTES)?;
         Ok(Self { memory, freed: BTreeSet::new(), next: 0 })
+    }
+
+    /// Tells the processes the driver's `loglevel`.
+    pub(crate) fn tell_loglevel(&self, level: Level) -> io::Result<()> {
+        self.memory.write_all_at(&loglevel::word(level.name()).to_ne_bytes(), poison::REGION + poison::LOGLEVEL as u64)
     }
 
     /// The file, for what stands behind the slots.

@@ -8,7 +8,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
-use crate::fork::{ForkError, Forked, fork};
+use crate::fork::{ForkError, Forked, fork, leave};
 
 /// In which process [`detach`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,7 @@ pub fn detach() -> Result<Detached, ForkError> {
         Err(ForkError::Kernel(errno)) => errno as i32,
         Err(_) => Errno::EAGAIN as i32,
     };
-    // SAFETY: _exit(2) ends this process at once, and touches nothing.
-    unsafe { libc::_exit(code) }
+    leave(code)
 }
 
 fn become_daemon() -> Result<(), ForkError> {

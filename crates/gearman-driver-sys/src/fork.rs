@@ -105,6 +105,13 @@ pub fn fork() -> Result<Forked, ForkError> {
     }
 }
 
+/// Ends this process at once: nothing that is registered for its exit runs, and nothing is dropped or flushed. For a copy
+/// of a process that is not to do what the process itself does at its end.
+pub fn leave(code: i32) -> ! {
+    // SAFETY: _exit(2) ends this process at once, and touches nothing.
+    unsafe { libc::_exit(code) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

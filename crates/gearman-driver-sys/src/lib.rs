@@ -7,21 +7,27 @@
 //! - [`lifeline`]: how a process learns that the supervisor is gone, in the middle of a job too.
 //! - [`shared`]: a slot of shared memory.
 //! - [`title`]: what `ps` shows.
+//! - [`environment`]: the environment, changed only with one thread.
+//! - [`accounts`], [`privileges`], [`rlimits`]: users and groups; less that a process may do, for good; what it may use.
 //! - [`reap`]: waiting for children without losing their PID.
 //! - [`hugepages`]: huge pages for what a host has loaded.
 //! - [`heap`]: the C library's heap, made ready for forks.
 //! - [`memory`]: how much memory this process shares with no other.
 //! - [`fds`]: descriptors: which are sockets, how many may be open.
 
+pub mod accounts;
 pub mod clock;
 pub mod daemon;
+pub mod environment;
 pub mod fds;
 pub mod fork;
 pub mod heap;
 pub mod hugepages;
 pub mod lifeline;
 pub mod memory;
+pub mod privileges;
 pub mod reap;
+pub mod rlimits;
 pub mod shared;
 pub mod signal;
 mod stat;

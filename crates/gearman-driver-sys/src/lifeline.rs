@@ -75,14 +75,24 @@ impl Lifeline {
         WATCHED.dev_null.store(std::os::fd::IntoRawFd::into_raw_fd(null), Ordering::SeqCst);
         WATCHED.lifeline.store(self.pipe.as_raw_fd(), Ordering::SeqCst);
         crate::signal::handle_with(Signal::SIGIO, on_io)?;
-        // SAFETY: F_SETOWN with our own PID on a descriptor that we own; nix has no wrapper for it.
-        if unsafe { libc::fcntl(self.pipe.as_raw_fd(), libc::F_SETOWN, libc::getpid()) } < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        self.own()?;
         let flags = OFlag::from_bits_retain(fcntl(&self.pipe, FcntlArg::F_GETFL)?);
         fcntl(&self.pipe, FcntlArg::F_SETFL(flags | OFlag::O_ASYNC))?;
         // It may have ended before it was watched.
         on_io(0);
+        Ok(())
+    }
+
+    /// Has the kernel signal this process as the user that it is now: who asked counts, and one who is not root of the whole
+    /// machine may not signal another user. To be called anew after a change of the user.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn own(&self) -> io::Result<()> {
+        // SAFETY: F_SETOWN with our own PID on a descriptor that we own; nix has no wrapper for it.
+        if unsafe { libc::fcntl(self.pipe.as_raw_fd(), libc::F_SETOWN, libc::getpid()) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
         Ok(())
     }
 }

@@ -25,6 +25,19 @@ pub fn unique_of(pid: u32) -> io::Result<u64> {
     read(format!("/proc/{pid}/smaps_rollup").as_ref())
 }
 
+/// What the limits `as` and `data` are compared with: the bytes of this process's address space, and those of them that are
+/// private and writable, its stack included.
+///
+/// # Errors
+/// When `/proc/self/statm` cannot be read, or is not what it should be.
+pub fn address_space() -> io::Result<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)?.and_then(|bytes| u64::try_from(bytes).ok());
+    let pages = |field| text.split_ascii_whitespace().nth(field)?.parse::<u64>().ok();
+    let bytes = |field| Some(pages(field)? * page?);
+    bytes(0).zip(bytes(5)).ok_or_else(|| io::Error::other("/proc/self/statm has not its seven numbers"))
+}
+
 fn read(path: &Path) -> io::Result<u64> {
     // Into the stack, so that measuring does not change what is measured.
     let mut rollup = [0; ROLLUP];
@@ -67,6 +80,16 @@ mod tests {
     fn another_process_is_asked_by_its_pid() {
         assert!(unique_of(std::process::id()).unwrap() > 10_000);
         assert!(unique_of(0).is_err());
+    }
+
+    #[test]
+    fn the_address_space_grows_with_what_is_mapped() {
+        let (all, data) = address_space().unwrap();
+        assert!(data > 0 && all > data);
+        let block = vec![1_u8; 64 << 20];
+        let (all_then, data_then) = address_space().unwrap();
+        assert_eq!(std::hint::black_box(&block)[0], 1);
+        assert!(all_then > all && data_then > data);
     }
 
     #[test]

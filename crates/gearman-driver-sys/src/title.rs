@@ -8,6 +8,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::environment;
 use crate::stat::{self, Stat};
 
 struct Area {
@@ -67,42 +68,7 @@ fn find_area() -> Option<Area> {
     }
     // Pointers in `environ` may lead into the area: set each variable again, which copies it to the heap.
     // SAFETY: one thread (checked by `set`), so nobody reads the environment meanwhile.
-    unsafe {
-        let variables: Vec<_> = std::env::vars_os().collect();
-        libc::clearenv();
-        for (name, value) in variables {
-            std::env::set_var(name, value);
-        }
-    }
+    unsafe { environment::replace(std::env::vars_os().collect()) };
     let bytes = end - arg_start;
     Some(Area { start: arg_start, bytes, used: AtomicUsize::new(bytes) })
-}
-
-/// Removes a variable from the environment.
-///
-/// # Errors
-/// When this process has more than one thread: another one might be reading the environment.
-pub fn remove_variable(name: &str) -> io::Result<()> {
-    one_thread()?;
-    // SAFETY: one thread (checked above), so nobody reads the environment meanwhile.
-    unsafe { std::env::remove_var(name) };
-    Ok(())
-}
-
-/// Sets a variable of the environment.
-///
-/// # Errors
-/// When this process has more than one thread: another one might be reading the environment.
-pub fn set_variable(name: &str, value: &std::ffi::OsStr) -> io::Result<()> {
-    one_thread()?;
-    // SAFETY: one thread (checked above), so nobody reads the environment meanwhile.
-    unsafe { std::env::set_var(name, value) };
-    Ok(())
-}
-
-fn one_thread() -> io::Result<()> {
-    match crate::fork::other_threads()?.len() {
-        0 => Ok(()),
-        others => Err(io::Error::other(format!("this process has {} threads, and only one may be there", others + 1))),
-    }
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::job_limits::JobLimits;
+use crate::program::ProgramConfiguration;
+use crate::safety::JobSafety;
 
 /// The version that [`ToHost::Load`] and [`FromHost::Loaded`] carry.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -20,7 +22,10 @@ pub const MAX_LINE_BYTES: usize = 16 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToHost {
-    /// The first message: load the worker code. Answered by [`FromHost::Loaded`] or [`FromHost::Failed`].
+    /// What does your program say of the configuration? Sent before `Load`, to a host of a new executable of the driver's
+    /// own. Answered by [`FromHost::Described`] or [`FromHost::Failed`].
+    Describe,
+    /// Load the worker code. Answered by [`FromHost::Loaded`] or [`FromHost::Failed`].
     Load(Box<Load>),
     /// Fork a worker process of a job. Answered by [`FromHost::Spawned`] or [`FromHost::SpawnFailed`].
     Spawn {
@@ -77,10 +82,6 @@ pub struct Load {
     pub may_be_empty: bool,
     /// Where workers are looked for.
     pub namespaces: Vec<String>,
-    /// The namespaces are what the program says: where another executable has been loaded by a reload, what that one says
-    /// counts.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub namespaces_of_program: bool,
     /// Directories in which worker modules are looked for (a Rust host has no use for them).
     #[serde(default)]
     pub lib: Vec<String>,
@@ -93,7 +94,7 @@ pub struct Load {
 }
 
 /// What the configuration says of a job, over what its code says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuntimeBounds {
     /// Overrides `min_processes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,12 +105,20 @@ pub struct RuntimeBounds {
     /// Overrides these.
     #[serde(flatten)]
     pub limits: JobLimits,
+    /// What the code has no say in.
+    #[serde(flatten)]
+    pub safety: JobSafety,
 }
 
 /// What a host tells the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromHost {
+    /// What the program says of the configuration. Sent once, in answer to [`ToHost::Describe`].
+    Described {
+        /// The settings of its builder.
+        program: ProgramConfiguration,
+    },
     /// The worker code is loaded. Sent once, in answer to [`ToHost::Load`].
     Loaded {
         /// [`PROTOCOL_VERSION`] of the host.
@@ -119,11 +128,16 @@ pub enum FromHost {
         /// The worker types (classes, ..) that were loaded, by path, for those who ask the driver for them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         workers: Vec<String>,
+        /// The host keeps what [`Load::job_runtime_attributes`] says of [`JobSafety`]. One that is older, and would ignore
+        /// it, does not say so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        safety: bool,
         /// What is worth a warning in the log, a sentence each.
         #[serde(default)]
         warnings: Vec<String>,
     },
-    /// The worker code could not be loaded. Sent once, in answer to [`ToHost::Load`]; the host exits.
+    /// The worker code could not be loaded, or the program's settings can't be told. Sent once, in answer to
+    /// [`ToHost::Load`] or [`ToHost::Describe`]; the host exits.
     Failed {
         /// What is wrong, where, and how to mend it.
         error: String,

@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | 0 | version: raised after each change of the list |
 //! | 8 | how many entries may be in use: those after them are free |
+//! | 16 | the driver's `loglevel` now, see [`crate::loglevel`] |
 //! | 4096 + 1024 × N | entry N |
 //!
 //! | offset in the entry | what |
@@ -32,6 +33,8 @@ pub const REGION: u64 = SLOTS as u64 * SLOT_BYTES as u64;
 pub const VERSION: usize = 0;
 /// Offset of the number of entries that may be in use.
 pub const IN_USE: usize = 8;
+/// Offset of the driver's `loglevel`: it stands here because workers look into this page at each job.
+pub const LOGLEVEL: usize = 16;
 /// Bytes before the first entry.
 pub const HEAD_BYTES: usize = 4096;
 /// Bytes of an entry.

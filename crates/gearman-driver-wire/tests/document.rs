@@ -34,9 +34,9 @@ fn read_back<M: DeserializeOwned + Serialize>(lines: &[String]) -> Vec<String> {
 fn every_message_has_an_example_that_reads_back() {
     let page = page();
     let to_host = examples(&page, "### To the host", "### From the host");
-    assert_eq!(read_back::<ToHost>(&to_host), ["load", "spawn", "stop", "kill", "exit"]);
+    assert_eq!(read_back::<ToHost>(&to_host), ["describe", "load", "spawn", "stop", "kill", "exit"]);
     let from_host = examples(&page, "### From the host", "### Obligations");
-    let types = ["loaded", "failed", "spawned", "spawn_failed", "exited", "exited"];
+    let types = ["described", "loaded", "failed", "spawned", "spawn_failed", "exited", "exited"];
     assert_eq!(read_back::<FromHost>(&from_host), types);
     assert!(page.contains(&format!("Version of this page: **{PROTOCOL_VERSION}**")));
 }
@@ -84,7 +84,11 @@ fn the_list_of_poison_jobs_has_the_offsets_of_this_crate() {
     assert_eq!(poison::REGION, 134_217_728);
     assert!(section.contains("from byte 134,217,728 on"));
     let (head, entries) = section.split_once("| offset in the entry |").unwrap();
-    for (offset, what) in [(poison::VERSION, "version"), (poison::IN_USE, "how many entries")] {
+    for (offset, what) in [
+        (poison::VERSION, "version"),
+        (poison::IN_USE, "how many entries"),
+        (poison::LOGLEVEL, "the driver's `loglevel`"),
+    ] {
         assert!(head.contains(&format!("| {offset} | {what}")), "{what}");
     }
     assert!(head.contains(&format!("| {} + {} × N | entry N, up to 1,000", poison::HEAD_BYTES, poison::ENTRY_BYTES)));

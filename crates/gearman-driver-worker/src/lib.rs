@@ -3,6 +3,7 @@
 pub mod api;
 pub mod host;
 mod process;
+mod safety;
 
 pub use api::{
     AddedJob, Answer, AsyncJobBody, AsyncJobClient, AsyncJobSpec, AsyncMethod, Caller, Codec, Error, Job,

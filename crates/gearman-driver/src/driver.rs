@@ -1,16 +1,18 @@
 //! The `Driver`: what a program says about its farm, and `run()`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges, Origin, Sourced};
+use gearman_driver_core::config::{Config, ConfigError, Layer, LiveChanges};
 use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
+use gearman_driver_wire::program::ProgramConfiguration;
 use gearman_driver_worker::AddedJob;
 use gearman_driver_worker::host::Program;
 use serde::Serialize;
@@ -51,7 +53,8 @@ use crate::{embedded_server, launch, sources};
 /// driver starts, not by the method.
 #[must_use = "a driver does nothing until `run()` or `start()`"]
 pub struct Driver {
-    builder: Layer,
+    /// What is set here.
+    said: ProgramConfiguration,
     /// Where the command line counts.
     #[cfg(feature = "cli")]
     pub(crate) command_line: Option<cli::CommandLine>,
@@ -62,7 +65,7 @@ pub struct Driver {
     /// Told when the driver has ended.
     pub(crate) end: Arc<End>,
     /// The first thing that was set and is none; told by `run()`.
-    mistake: Option<Mistake>,
+    mistake: Option<String>,
 }
 
 /// Whether a worker type is loaded, by its path.
@@ -92,7 +95,7 @@ impl Driver {
     /// A driver with the defaults of Gearman::Driver.
     pub fn builder() -> Self {
         Self {
-            builder: Layer::new(),
+            said: ProgramConfiguration::default(),
             #[cfg(feature = "cli")]
             command_line: None,
             wanted: None,
@@ -138,20 +141,12 @@ impl Driver {
     /// Where the driver keeps what its next start is to know (the deaths that count towards `poison_limit`); `off` is
     /// nowhere. Default: the system's place for such things, see the guide.
     pub fn state_dir(self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        match path.to_str() {
-            Some(path) => self.set("state_dir", path),
-            None => self.mistake(Mistake::Text(format!("state_dir {} is no UTF-8: choose another", path.display()))),
-        }
+        self.path("state_dir", &path.into())
     }
 
     /// The log file, appended to; `-` is standard error. Default: `gearman_driver.log`.
     pub fn logfile(self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        match path.to_str() {
-            Some(path) => self.set("logfile", path),
-            None => self.mistake(Mistake::Text(format!("logfile {} is no UTF-8: choose another name", path.display()))),
-        }
+        self.path("logfile", &path.into())
     }
 
     /// The layout of log lines, as Log::Log4perl's PatternLayout. Default: `[%d] %p %m%n`.
@@ -167,14 +162,13 @@ impl Driver {
     /// The module paths under which workers are looked for.
     #[doc(alias = "load_namespaces")]
     pub fn namespaces<S: Into<String>>(self, namespaces: impl IntoIterator<Item = S>) -> Self {
-        self.set_list("namespaces", &namespaces.into_iter().map(Into::into).collect::<Vec<_>>())
+        self.set_list("namespaces", namespaces.into_iter().map(Into::into))
     }
 
     /// Directories in which worker modules of other languages are looked for. Rust workers are linked into the program,
     /// and there are no hosts for other languages yet: a warning in the log says that it has no effect.
     pub fn lib<P: Into<PathBuf>>(self, directories: impl IntoIterator<Item = P>) -> Self {
-        let texts: Vec<_> = directories.into_iter().map(|dir| dir.into().to_string_lossy().into_owned()).collect();
-        self.set_list("lib", &texts)
+        self.set_list("lib", directories.into_iter().map(|dir| dir.into().to_string_lossy().into_owned()))
     }
 
     /// Which worker types are loaded, by type path (`my_app::workers::image::Image`): one that is refused is not even
@@ -196,19 +190,16 @@ impl Driver {
     pub fn worker_options(mut self, options: impl Serialize) -> Self {
         match maps("worker_options", options) {
             Ok(workers) => {
-                for (worker, options) in workers {
-                    for (key, value) in options {
-                        self.builder.set_worker_option(&worker, &key, value, Origin::Builder);
-                    }
-                }
+                merge(&mut self.said.worker_options, workers);
                 self
             }
-            Err(text) => self.mistake(Mistake::Text(text)),
+            Err(text) => self.mistake(text),
         }
     }
 
     /// Bounds and limits that override what the code says: a map from job (type path + `::` + method or process group) to
-    /// `min_processes`, `max_processes` and what else `#[job]` may say of a job's processes (`max_jobs`, `timeout`, ..).
+    /// `min_processes`, `max_processes`, what else `#[job]` may say of a job's processes (`max_jobs`, `timeout`, ..), and
+    /// what it may not: the rights that they have (`user`, `rlimits`, `env`, ..).
     ///
     /// ```
     /// # let driver = gearman_driver::Driver::builder();
@@ -217,24 +208,20 @@ impl Driver {
     /// }));
     /// ```
     pub fn job_runtime_attributes(mut self, attributes: impl Serialize) -> Self {
-        let jobs = match maps("job_runtime_attributes", attributes) {
-            Ok(jobs) => jobs,
-            Err(text) => return self.mistake(Mistake::Text(text)),
-        };
-        for (job, attributes) in jobs {
-            for (name, value) in attributes {
-                if let Err(error) = self.builder.set_runtime_attribute(&job, &name, &value, Origin::Builder) {
-                    return self.mistake(Mistake::Config(Box::new(error)));
-                }
+        match maps("job_runtime_attributes", attributes) {
+            Ok(jobs) => {
+                merge(&mut self.said.job_runtime_attributes, jobs);
+                self
             }
+            Err(text) => self.mistake(text),
         }
-        self
     }
 
     /// A config file, TOML or YAML, as `--configfile`. May be called several times: later ones win.
     pub fn configfile(mut self, path: impl Into<PathBuf>) -> Self {
-        let files = self.builder.configfile.get_or_insert_with(|| Sourced::builder(Vec::new()));
-        files.value.push(path.into());
+        let before = self.said.options.remove("configfile").unwrap_or_default();
+        self = self.path("configfile", &path.into());
+        self.said.options.entry("configfile".to_owned()).or_default().splice(0..0, before);
         self
     }
 
@@ -246,11 +233,7 @@ impl Driver {
 
     /// Where the driver writes its PID; locked while it runs, removed at its end. Default: nowhere.
     pub fn pidfile(self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        match path.to_str() {
-            Some(path) => self.set("pidfile", path),
-            None => self.mistake(Mistake::Text(format!("pidfile {} is no UTF-8: choose another name", path.display()))),
-        }
+        self.path("pidfile", &path.into())
     }
 
     /// The driver's name, where several run on one host: shown in process titles, in `status --json` and in a log of
@@ -361,7 +344,7 @@ impl Driver {
                 self.commands = commands;
                 self
             }
-            Err(error) => self.mistake(Mistake::Text(format!("console_command: {error}"))),
+            Err(error) => self.mistake(format!("console_command: {error}")),
         }
     }
 
@@ -406,8 +389,8 @@ impl Driver {
         let argv0 =
             std::env::args_os().next().map_or_else(|| name.to_owned(), |arg| arg.to_string_lossy().into_owned());
         let added = std::mem::take(&mut self.added);
-        let namespaces = self.builder.namespaces.as_ref().map(|said| said.value.clone()).unwrap_or_default();
-        let program = Program { name: argv0, namespaces, wanted: self.wanted.as_deref(), added };
+        let configuration = self.mistake.clone().map_or_else(|| Ok(self.said.clone()), Err);
+        let program = Program { name: argv0, configuration, wanted: self.wanted.as_deref(), added };
         if let Some(ended) = take_role(program) {
             let code = ended?;
             // Not through main's return: what a program does after run() is the supervisor's business alone.
@@ -419,11 +402,9 @@ impl Driver {
     /// What the supervisor needs to know.
     pub(crate) fn setup(self, config: Config, command_line: Layer) -> Result<Setup, String> {
         let servers = embedded_server::servers(&config)?;
-        let builder = self.builder;
-        let (line, built) = (command_line.clone(), builder.clone());
-        let save = move |changes: &LiveChanges| sources::save(changes, &line, &built);
-        let reconfigure = move || {
-            let config = read_config(command_line.clone(), builder.clone()).map_err(|error| error.to_string())?;
+        let save = |changes: &LiveChanges, config: &Config| sources::save(changes, &config.configfiles);
+        let reconfigure = move |program: &ProgramConfiguration| {
+            let config = read_config(command_line.clone(), program).map_err(|error| error.to_string())?;
             let servers = embedded_server::servers(&config)?;
             Ok((config, servers))
         };
@@ -442,37 +423,38 @@ impl Driver {
     }
 
     pub(crate) fn config(&self, command_line: Layer) -> Result<Config, Mistake> {
-        match &self.mistake {
-            Some(Mistake::Config(error)) => return Err(Mistake::Config(error.clone())),
-            Some(Mistake::Text(text)) => return Err(Mistake::Text(text.clone())),
-            None => {}
+        if let Some(text) = &self.mistake {
+            return Err(Mistake::Text(text.clone()));
         }
-        read_config(command_line, self.builder.clone()).map_err(|error| Mistake::Config(Box::new(error)))
+        read_config(command_line, &self.said).map_err(|error| Mistake::Config(Box::new(error)))
     }
 
-    pub(crate) fn set(mut self, option: &str, text: &str) -> Self {
-        match self.builder.set(option, text, Origin::Builder) {
-            Ok(()) => self,
-            Err(error) => self.mistake(Mistake::Config(Box::new(error))),
+    /// Sets an option. Of one that takes a single value the last text counts.
+    pub(crate) fn set(self, option: &str, text: &str) -> Self {
+        self.set_list(option, [text.to_owned()])
+    }
+
+    fn set_list(mut self, option: &str, texts: impl IntoIterator<Item = String>) -> Self {
+        self.said.options.insert(option.to_owned(), texts.into_iter().collect());
+        self
+    }
+
+    fn path(self, option: &str, path: &Path) -> Self {
+        match path.to_str() {
+            Some(path) => self.set(option, path),
+            None => self.mistake(format!("{option} {} is no UTF-8: choose another name", path.display())),
         }
     }
 
-    fn set_list(mut self, option: &str, texts: &[String]) -> Self {
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        match self.builder.set_list(option, &texts, Origin::Builder) {
-            Ok(()) => self,
-            Err(error) => self.mistake(Mistake::Config(Box::new(error))),
-        }
-    }
-
-    fn mistake(mut self, mistake: Mistake) -> Self {
-        self.mistake.get_or_insert(mistake);
+    fn mistake(mut self, text: String) -> Self {
+        self.mistake.get_or_insert(text);
         self
     }
 }
 
 /// The configuration as it is now.
-fn read_config(command_line: Layer, builder: Layer) -> Result<Config, ConfigError> {
+fn read_config(command_line: Layer, program: &ProgramConfiguration) -> Result<Config, ConfigError> {
+    let builder = sources::builder(program)?;
     sources::load_config(command_line, std::env::vars_os(), &sources::read_config_file, builder)
 }
 
@@ -503,6 +485,13 @@ fn maps(option: &str, value: impl Serialize) -> Result<Maps, String> {
             Err(value) => Err(format!("{option}: {key} is {value}; a map is expected")),
         })
         .collect()
+}
+
+/// Adds what was said to what was said before; key by key the later counts.
+fn merge(said: &mut BTreeMap<String, serde_json::Map<String, Value>>, more: Maps) {
+    for (name, values) in more {
+        said.entry(name).or_default().extend(values);
+    }
 }
 
 fn map(value: Value) -> Result<serde_json::Map<String, Value>, Value> {

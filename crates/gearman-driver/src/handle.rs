@@ -232,6 +232,28 @@ impl JobRef {
         self.driver.order(Order::Restart { job: self.name.to_string() })
     }
 
+    /// Stops it, as the console's `pause`: its processes finish what they hold and exit, and none is started until it is
+    /// resumed.
+    ///
+    /// # Errors
+    /// [`DriverError::UnknownJob`]; [`DriverError::ShuttingDown`]; [`DriverError::Ended`].
+    pub fn pause(&self) -> Result<(), DriverError> {
+        self.driver.order(Order::Pause { job: self.name.to_string() })
+    }
+
+    /// Starts it again, with as many processes as it had, as the console's `resume`.
+    ///
+    /// # Errors
+    /// [`DriverError::UnknownJob`]; [`DriverError::ShuttingDown`]; [`DriverError::Ended`].
+    pub fn resume(&self) -> Result<(), DriverError> {
+        self.driver.order(Order::Resume { job: self.name.to_string() })
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.ask(|job| job.paused)
+    }
+
     /// The PIDs of its processes, oldest first; those that finish their last job are among them.
     #[doc(alias = "get_processes")]
     #[doc(alias = "get_process")]

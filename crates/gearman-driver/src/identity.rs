@@ -3,12 +3,12 @@
 //! Names are looked up before anything is done, and the identity is changed before anything but the pidfile is made:
 //! so the log file, the run-time directory and all that the workers create are that user's.
 
-use std::ffi::CString;
 use std::path::PathBuf;
 
 use gearman_driver_core::config::Config;
-use gearman_driver_sys::title::set_variable;
-use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, initgroups, setgid, setgroups, setuid};
+use gearman_driver_sys::accounts;
+use gearman_driver_sys::environment::set_variable;
+use nix::unistd::{Gid, Uid, getegid, geteuid, setgid, setgroups, setuid};
 
 /// Who the driver is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,14 +79,11 @@ impl Identity {
         let failed = |what| move |errno: nix::Error| IdentityError::Refused { what, source: errno.into() };
         let gid = self.group.or(self.user.as_ref().map(|user| user.gid));
         if let Some(gid) = gid {
-            match &self.user {
-                Some(user) => {
-                    // A name with a NUL in it can't have been found.
-                    let name = CString::new(user.name.as_str()).unwrap_or_default();
-                    initgroups(&name, gid).map_err(failed("initgroups"))?;
-                }
-                None => setgroups(&[gid]).map_err(failed("setgroups"))?,
-            }
+            let groups = match &self.user {
+                Some(user) => accounts::groups_of(&user.name, gid).map_err(failed("getgrouplist"))?,
+                None => vec![gid],
+            };
+            setgroups(&groups).map_err(failed("setgroups"))?;
             setgid(gid).map_err(failed("setgid"))?;
         }
         if let Some(user) = &self.user {
@@ -108,21 +105,12 @@ impl Identity {
 }
 
 fn person(name: &str, config: &Config) -> Result<Person, IdentityError> {
-    let found = match name.parse() {
-        Ok(number) => User::from_uid(Uid::from_raw(number)),
-        Err(_) => User::from_name(name),
-    };
-    let user = found_or_told("user", name, found, config)?;
+    let user = found_or_told("user", name, accounts::user(name), config)?;
     Ok(Person { uid: user.uid, gid: user.gid, name: user.name, home: user.dir })
 }
 
 fn group(name: &str, config: &Config) -> Result<Gid, IdentityError> {
-    let found = match name.parse() {
-        // A number needs no entry.
-        Ok(number) => return Ok(Gid::from_raw(number)),
-        Err(_) => Group::from_name(name),
-    };
-    Ok(found_or_told("group", name, found, config)?.gid)
+    found_or_told("group", name, accounts::group(name), config)
 }
 
 fn found_or_told<T>(
@@ -142,6 +130,7 @@ fn found_or_told<T>(
 #[cfg(test)]
 mod tests {
     use gearman_driver_core::config::{Layer, Origin};
+    use nix::unistd::User;
 
     use super::*;
 

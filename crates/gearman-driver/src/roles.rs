@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use gearman_driver_sys::{fds, title};
+use gearman_driver_sys::{environment, fds};
 use gearman_driver_wire::role::{PADDING_VARIABLE, ROLE_VARIABLE, Role};
 use gearman_driver_worker::host::{Program, serve};
 
@@ -21,7 +21,7 @@ fn take(value: &OsString, program: Program<'_>) -> Result<i32, String> {
         )
     })?;
     for variable in [ROLE_VARIABLE, PADDING_VARIABLE] {
-        if let Err(error) = title::remove_variable(variable) {
+        if let Err(error) = environment::remove_variable(variable) {
             // Told over the socket, so that the supervisor says it: this process's caller may show nothing.
             return Ok(refuse(
                 inherited,

@@ -8,8 +8,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use gearman_driver_core::config::{
-    Config, ConfigError, ENVIRONMENT_PREFIX, Layer, LiveChanges, MAX_FILE_SIZE, Origin, ROLE_PREFIX, Sourced,
+    Config, ConfigError, ENVIRONMENT_PREFIX, Layer, LiveChanges, MAX_FILE_SIZE, Origin, ROLE_PREFIX,
 };
+use gearman_driver_wire::program::ProgramConfiguration;
 
 /// Makes the configuration: command line over environment over config files over builder over defaults.
 ///
@@ -26,7 +27,7 @@ pub(crate) fn load_config(
     builder: Layer,
 ) -> Result<Config, ConfigError> {
     let environment = Layer::from_environment(readable(environment)?)?;
-    let configfiles = named_files([&command_line, &environment, &builder]);
+    let configfiles = [&command_line, &environment, &builder].into_iter().find_map(|layer| layer.configfile.as_ref());
     let mut files = Vec::new();
     if let Some(named) = configfiles {
         for path in &named.value {
@@ -42,20 +43,35 @@ pub(crate) fn load_config(
     Layer::merge(by_precedence)
 }
 
-/// The config files: those of the first layer that names some.
-fn named_files(by_precedence: [&Layer; 3]) -> Option<Sourced<Vec<PathBuf>>> {
-    by_precedence.into_iter().find_map(|layer| layer.configfile.clone())
+/// What a program's code says, as a layer.
+///
+/// # Errors
+/// The first option, worker option or attribute that can't be what it was set to.
+pub(crate) fn builder(program: &ProgramConfiguration) -> Result<Layer, ConfigError> {
+    let mut layer = Layer::new();
+    for (option, texts) in &program.options {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        layer.set_list(option, &texts, Origin::Builder)?;
+    }
+    for (worker, options) in &program.worker_options {
+        for (key, value) in options {
+            layer.set_worker_option(worker, key, value.clone(), Origin::Builder);
+        }
+    }
+    for (job, attributes) in &program.job_runtime_attributes {
+        for (name, value) in attributes {
+            layer.set_runtime_attribute(job, name, value, Origin::Builder)?;
+        }
+    }
+    Ok(layer)
 }
 
-/// Writes what was changed live into the last config file, which wins over those before it.
+/// Writes what was changed live into the last of the config files, which wins over those before it.
 ///
 /// # Errors
 /// There is no config file, or it can't be read, changed or written; one sentence for people.
-pub(crate) fn save(changes: &LiveChanges, command_line: &Layer, builder: &Layer) -> Result<(), String> {
-    let environment =
-        readable(std::env::vars_os()).and_then(Layer::from_environment).map_err(|error| error.to_string())?;
-    let files = named_files([command_line, &environment, builder]).map(|files| files.value).unwrap_or_default();
-    let Some(path) = files.last() else {
+pub(crate) fn save(changes: &LiveChanges, configfiles: &[PathBuf]) -> Result<(), String> {
+    let Some(path) = configfiles.last() else {
         return Err("there is no config file; name one with --configfile, an empty one will do".to_owned());
     };
     let shown = path.display();

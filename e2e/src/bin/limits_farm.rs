@@ -7,9 +7,10 @@ use std::process::ExitCode;
 mod workers {
     //! Workers of the farm.
     use std::cell::RefCell;
-    use std::fs::{File, OpenOptions};
+    use std::fs::{self, File, OpenOptions};
     use std::io::Write;
     use std::path::PathBuf;
+    use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
     use gearman_driver::prelude::*;
@@ -175,6 +176,80 @@ mod workers {
         fn borrow(&self, workload: &str) -> Result<String, Error> {
             let block = vec![1_u8; workload.parse()?];
             Ok(format!("{} {}", pid(), block.iter().map(|byte| usize::from(*byte)).sum::<usize>()))
+        }
+    }
+
+    /// What a process may do, and what a shell may do that it has started. Two jobs, so that each can have its own rights.
+    #[derive(Default)]
+    pub(crate) struct Rights;
+
+    /// What /proc and the environment say of a process, each line with its kind. What the last command writes
+    /// arrives only if it can open what the process prints to.
+    const LOOK: &str = "sed 's/^/STATUS /' /proc/$$/status; sed 's/^/LIMIT /' /proc/$$/limits; \
+                        sed 's/.*) /STAT /' /proc/$$/stat; env | sed 's/^/ENV /'; \
+                        echo opened by a shell >/dev/stderr";
+
+    fn look() -> Result<String, Error> {
+        let mut report = String::new();
+        let mut add = |kind: &str, text: &str| {
+            for line in text.lines() {
+                report.push_str(&format!("own {kind} {line}\n"));
+            }
+        };
+        add("STATUS", &fs::read_to_string("/proc/self/status")?);
+        add("LIMIT", &fs::read_to_string("/proc/self/limits")?);
+        add("STAT", fs::read_to_string("/proc/self/stat")?.rsplit_once(") ").ok_or("no name in /proc/self/stat")?.1);
+        for (name, value) in std::env::vars() {
+            add("ENV", &format!("{name}={value}"));
+        }
+        let shell =
+            Command::new("/bin/sh").args(["-c", LOOK]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        for line in String::from_utf8_lossy(&shell.stdout).lines() {
+            report.push_str(&format!("shell {line}\n"));
+        }
+        Ok(report)
+    }
+
+    #[worker]
+    impl Rights {
+        #[job]
+        fn fewer(&self) -> Result<String, Error> {
+            look()
+        }
+
+        #[job]
+        fn all(&self) -> Result<String, Error> {
+            look()
+        }
+
+        /// Keeps as many bytes as the workload says, for ever. Answers its PID.
+        #[job(max_memory = "20MB", jitter = 0)]
+        fn leak(&self, workload: &str) -> Result<String, Error> {
+            vec![1_u8; workload.parse()?].leak();
+            Ok(pid())
+        }
+
+        /// Waits until the file of that name is there. Answers its user.
+        #[job]
+        fn wait(&self, workload: &str) -> String {
+            note(&format!("waits {}", pid()));
+            while !notes().join(workload).exists() {
+                std::thread::sleep(Duration::from_millis(10));
+                println!("still waiting");
+            }
+            nix::unistd::geteuid().to_string()
+        }
+    }
+
+    /// The same, in a process with a runtime.
+    #[derive(Default)]
+    pub(crate) struct RightsAsync;
+
+    #[worker]
+    impl RightsAsync {
+        #[job(concurrency = 8)]
+        async fn fewer(&self) -> Result<String, Error> {
+            look()
         }
     }
 

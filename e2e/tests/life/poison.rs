@@ -84,6 +84,20 @@ fn a_new_job_with_the_same_unique_is_none_the_worse_for_it() {
 }
 
 #[test]
+fn a_process_that_may_write_no_large_file_can_note_its_answer() {
+    let (gearmand, notes) = (Gearmand::start(), Notes::new());
+    let limit = format!("job_runtime_attributes.\"{}\".rlimits.fsize = \"1MB\"\n", job("fall"));
+    let farm = farm(&gearmand, &notes, "--poison-limit 1 --configfile fsize.toml").file("fsize.toml", limit).start();
+    scale(&farm, &gearmand, "fall", 1);
+    let reason = reason(run(&gearmand.address(), "fall", "a"));
+    assert!(reason.contains("not run again"), "{reason}");
+    let line = farm.wait_log("Exited with status");
+    assert!(line.contains("by signal 6"), "{line}");
+    farm.wait("its entry is taken off the list", || kept(&notes).is_none().then_some(()));
+    assert_eq!(farm.log().matches("Exited with status").count(), 1, "{}", farm.log());
+}
+
+#[test]
 fn with_exceptions_the_client_gets_one() {
     let (gearmand, notes) = (Gearmand::start(), Notes::new());
     let farm = farm(&gearmand, &notes, "--poison-limit 1").start();

@@ -18,6 +18,7 @@ use crate::support::client;
 on_both_job_servers! {
     new_code_replaces_the_old_and_no_job_fails_meanwhile,
     a_job_is_restarted_step_by_step,
+    a_paused_job_finishes_what_it_has_and_takes_no_more_until_it_is_resumed,
 }
 
 const VERSION: &str = "reload_farm::workers::Code::version";
@@ -167,6 +168,42 @@ fn configuration_is_applied_by_difference_and_live_changes_stay() {
 }
 
 #[test]
+fn what_the_new_program_sets_counts_and_what_it_sets_wrong_is_refused() {
+    let gearmand = Gearmand::start();
+    let program = |greeting: &str, max: u32, level: &str| {
+        serde_json::json!({
+            "loglevel": level,
+            "worker_options": { "GLOBAL": { "greeting": greeting } },
+            "job_runtime_attributes": { VERSION: { "min_processes": 1, "max_processes": max } },
+        })
+        .to_string()
+    };
+    let farm = builder(&gearmand, "one").file("program.json", program("hello", 4, "INFO")).start();
+    let greeting = || client(&gearmand.address()).run("reload_farm::workers::Code::greeting", "").unwrap();
+    assert_eq!((greeting(), farm.console().row(VERSION).max), (b"hello".to_vec(), 4));
+
+    fs::write(farm.dir().join("program.json"), program("good evening", 6, "DEBUG")).unwrap();
+    assert_eq!(farm.console().ask("reload"), ["OK"]);
+    farm.wait("the new program's option", || (greeting() == b"good evening").then_some(()));
+    assert_eq!(farm.console().row(VERSION).max, 6);
+    let _ = farm.wait_log("DEBUG");
+
+    let refused = |program: &str| {
+        fs::write(farm.dir().join("program.json"), program).unwrap();
+        farm.console().ask("reload").join("\n")
+    };
+    assert_eq!(
+        refused(&program("no", 6, "LOUD")),
+        "ERR reload_failed: `loglevel`: `LOUD` is no log level: TRACE, DEBUG, INFO, WARN, ERROR, FATAL or OFF is, set by the program"
+    );
+    assert_eq!(
+        refused(r#"{"worker_options":{"GLOBAL":5}}"#),
+        "ERR reload_failed: worker_options: GLOBAL is 5; a map is expected"
+    );
+    assert_eq!((greeting(), farm.console().row(VERSION).max), (b"good evening".to_vec(), 6));
+}
+
+#[test]
 fn live_changes_are_saved_into_the_config_file() {
     let gearmand = Gearmand::start();
     let farm = builder(&gearmand, "one")
@@ -203,6 +240,31 @@ fn a_job_is_restarted_step_by_step(kind: ServerKind) {
     });
     assert_eq!(farm.console().pids(SLEEP), others);
     assert_eq!(versions(&server), BTreeSet::from(["one".to_owned()]));
+}
+
+fn a_paused_job_finishes_what_it_has_and_takes_no_more_until_it_is_resumed(kind: ServerKind) {
+    let server = kind.start();
+    let farm = builder(&server, "one").start();
+    let mut console = farm.console();
+    let address = server.address();
+    let in_hand = thread::spawn(move || client(&address).run(SLEEP, "300").unwrap());
+    farm.wait("a busy process", || {
+        console.ask(&format!("ps {SLEEP}")).iter().any(|row| row.contains(" busy ")).then_some(())
+    });
+    assert_eq!(console.ask(&format!("pause {SLEEP}")), ["OK"]);
+    assert_eq!(in_hand.join().unwrap(), b"one");
+    farm.wait("all processes have ended", || console.pids(SLEEP).is_empty().then_some(()));
+    let address = server.address();
+    let waits = thread::spawn(move || client(&address).run(SLEEP, "1").unwrap());
+    assert!(console.ask("status").iter().any(|row| row.contains(SLEEP) && row.contains("ERROR: paused: ")));
+    // New code changes nothing about it; other jobs don't feel it.
+    deploy(&farm, "two");
+    assert_eq!(console.ask("reload"), ["OK"]);
+    wait_version(&farm, &server, "two");
+    assert!(console.pids(SLEEP).is_empty() && !waits.is_finished());
+    assert_eq!(console.ask(&format!("resume {SLEEP}")), ["OK"]);
+    assert_eq!(waits.join().unwrap(), b"two");
+    assert_eq!(console.row(SLEEP).processes, 2);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod drains;
 mod max_age;
 mod max_jobs;
 mod max_memory;
+mod rights;
 mod timeouts;
 
 use std::fs;

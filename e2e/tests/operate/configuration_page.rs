@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use e2e::assert_page;
-use gearman_driver_core::config::{Config, JOB_ATTRIBUTES, Layer, OPTIONS, OptionSpec, Origin, Takes};
+use gearman_driver_core::config::{Changes, Config, JOB_ATTRIBUTES, Layer, OPTIONS, OptionSpec, Origin, Takes};
 
 const TOP: &str = "\
 # Configuration
@@ -87,12 +87,15 @@ value that is given twice the last one counts.
 
 - DURATION is `5`, `0.5`, `500ms`, `5s`, `5m`, `1h`, `2d`; a bare number is seconds.
 - What is repeatable is a list: in the environment separated by commas, in config files a list, or one text.
+- A change takes effect by a *reload*, or at the next *start* of the driver; the log says so where it waits for one.
 ";
 
 const ATTRIBUTES_HEAD: &str = "
 ## Attributes of jobs
 
 What `job_runtime_attributes` may say of a job, over what its code says. SIZE is `100MB`, `1.5GiB`, or a number of bytes.
+From `user` on they are what only the operator may say ([A job with fewer rights](operations.md#a-job-with-fewer-rights));
+a list or table among them is one setting, which a stronger source replaces whole.
 
 | attribute | takes | meaning |
 | --- | --- | --- |
@@ -142,11 +145,18 @@ fn row(option: &OptionSpec) -> String {
     let meaning = option.help.replace(" Repeatable.", "").replace(" Repeatable, later", " Later").replace('|', "\\|");
     let not_in_files = if option.in_files { "" } else { " Not in config files." };
     let takes = takes.replace('|', "\\|");
-    format!("| `--{}` | `{}` | {takes} | {default} | {meaning}{not_in_files} |", option.dashed(), option.environment())
+    let changes = match option.changes {
+        Changes::ByReload => "reload",
+        _ => "start",
+    };
+    let (name, variable) = (option.dashed(), option.environment());
+    format!("| `--{name}` | `{variable}` | {takes} | {default} | {changes} | {meaning}{not_in_files} |")
 }
 
 fn table(page: &mut String, options: impl Iterator<Item = &'static OptionSpec>) {
-    page.push_str("\n| option | environment | takes | default | meaning |\n| --- | --- | --- | --- | --- |\n");
+    page.push_str(
+        "\n| option | environment | takes | default | changes by | meaning |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
     for option in options {
         let _ = writeln!(page, "{}", row(option));
     }

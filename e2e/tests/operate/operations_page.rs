@@ -73,6 +73,11 @@ const FIGURES: &[(&str, &str, &str)] = &[
     ("supervisor", "REST_BYTES: usize = 1 << 20", "| read from a process that has ended | 1 MiB |"),
     ("wire", "MAX_LINE_BYTES: usize = 16 << 20", "| a message of a host | 16 MiB |"),
     ("core", "MAX_FILE_SIZE: usize = 1 << 20", "| a config file | 1 MiB |"),
+    (
+        "worker",
+        "PATIENCE: Duration = Duration::from_secs(10)",
+        "| a look-up of a job's `user` and `group`, when the code is loaded | 10 s |",
+    ),
     ("supervisor", "TIMEOUT: Duration = Duration::from_secs(60)", "| `unknown_job_command` | 60 s;"),
     ("supervisor", "MAX_RUNNING: usize = 16", "| 60 s; 16 at once,"),
     ("", "PATIENCE: Duration = Duration::from_secs(10)", "| `gearman-driver status` waits | 10 s |"),
@@ -115,4 +120,19 @@ fn the_shutdown_timeout_on_the_page_is_the_default_and_the_unit_waits_for_longer
     let unit = PAGE.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).unwrap();
     // 5 s after KILL, and 5 s for the host.
     assert!(unit.parse::<u64>().unwrap() >= seconds + 10, "{unit}");
+}
+
+#[test]
+fn the_example_of_a_job_with_fewer_rights_is_a_config_file() {
+    use gearman_driver_core::config::{Layer, Origin};
+    let (_, section) = PAGE.split_once("## A job with fewer rights").unwrap();
+    let example = section.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    let layer = Layer::from_file(Path::new("a.toml"), example, &Origin::CommandLine).unwrap();
+    let config = Layer::merge([layer]).unwrap();
+    let said = config.job_runtime_attributes.values().next().unwrap();
+    assert_eq!((said.user.as_deref(), said.no_new_privs), (Some("nobody"), Some(true)));
+    let (limits, _) = section.split_once("- **Order**").unwrap();
+    for (name, _) in gearman_driver_core::config::RESOURCES {
+        assert!(limits.contains(&format!("`{name}`")), "{name} is not on the page");
+    }
 }

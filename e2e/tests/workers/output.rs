@@ -54,6 +54,24 @@ fn a_level_of_the_driver_is_its_workers_too() {
 }
 
 #[test]
+fn a_level_that_is_set_live_reaches_processes_that_run() {
+    let site = Site::new();
+    let farm = site.farm("output").start();
+    let below = |(pid, handle): &(String, String)| format!("({pid}) [{PRINT}] [{handle}] a record below the level");
+    let first = print(&site, "records");
+    assert_eq!(farm.console().ask("set_loglevel DEBUG"), ["OK"]);
+    let second = print(&site, "records");
+    assert_eq!(first.0, second.0, "the same process");
+    assert_line(&farm, "DEBUG", &below(&second));
+    // Lines come in the order in which they were printed: what is not there now does not come any more.
+    assert_eq!(farm.console().ask("set_loglevel INFO"), ["OK"]);
+    let third = print(&site, "records");
+    assert_line(&farm, "ERROR", &format!("({}) [{PRINT}] [{}] first line", third.0, third.1));
+    let log = farm.log();
+    assert!(!log.contains(&below(&first)) && !log.contains(&below(&third)), "{log}");
+}
+
+#[test]
 fn junk_long_lines_and_open_ends_are_bounded_and_marked() {
     let site = Site::new();
     let farm = site.farm("output").start();

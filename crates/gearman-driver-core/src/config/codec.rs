@@ -12,7 +12,7 @@ use crate::log_entry::LogFormat;
 use crate::scaling::{self, Policy};
 use crate::{duration, suggest, words};
 
-use super::node::{Node, Value};
+use super::node::{Key, Node, Value};
 use super::{ConfigError, Place};
 
 /// Why a value is refused; [`ValueError::at`] adds the option and the place.
@@ -31,6 +31,13 @@ pub(super) enum ValueError {
     NotYet {
         reason: String,
     },
+    /// Of one entry of a table.
+    Within {
+        key: String,
+        /// The bytes that are wrong, unless `error` knows better.
+        span: Range<usize>,
+        error: Box<ValueError>,
+    },
 }
 
 impl ValueError {
@@ -43,13 +50,20 @@ impl ValueError {
             }
             ValueError::Invalid { reason, help } => ConfigError::Invalid { name, reason, help, place },
             ValueError::NotYet { reason } => ConfigError::NotYet { name, reason, place },
+            ValueError::Within { key, error, .. } => error.at(&format!("{name}.{key}"), place),
         }
+    }
+
+    /// This error, of an entry of a table.
+    pub(super) fn within(self, key: &Key, span: Range<usize>) -> Self {
+        ValueError::Within { key: key.name.clone(), span, error: Box::new(self) }
     }
 
     /// The bytes that are wrong, where they are fewer than the whole value.
     pub(super) fn span(&self) -> Option<Range<usize>> {
         match self {
             ValueError::WrongType { span, .. } => Some(span.clone()),
+            ValueError::Within { span, error, .. } => error.span().or_else(|| Some(span.clone())),
             _ => None,
         }
     }
@@ -66,6 +80,7 @@ impl fmt::Display for ValueError {
             ValueError::Invalid { reason, help: None } => f.write_str(reason),
             ValueError::Invalid { reason, help: Some(help) } => write!(f, "{reason}: {help}"),
             ValueError::NotYet { reason } => write!(f, "not yet: {reason}"),
+            ValueError::Within { key, error, .. } => write!(f, "{key}: {error}"),
         }
     }
 }

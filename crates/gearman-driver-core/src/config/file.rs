@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::codec;
+use super::codec::{self, ValueError};
 use super::error::ConfigError;
 use super::job_attributes::{self, JOB_ATTRIBUTES};
 use super::layer::not_yet;
@@ -114,10 +114,7 @@ impl Walk<'_> {
         match spec.support {
             Support::Ready { node: set, .. } => {
                 let origin = self.source.origin(&key.span);
-                set(&mut self.layer, node, origin).map_err(|error| {
-                    let span = error.span().unwrap_or_else(|| node.span.clone());
-                    error.at(&key.name, self.source.place(&span))
-                })
+                set(&mut self.layer, node, origin).map_err(|error| self.at(&key.name, node, error))
             }
             // Given as off, a flag is no wish for what is not there yet.
             Support::NotYet if spec.takes == Takes::Flag && codec::is_off(node) => Ok(()),
@@ -129,7 +126,7 @@ impl Walk<'_> {
         for (worker, options) in self.table(WORKER_OPTIONS, "a table of workers", node)? {
             let name = format!("{WORKER_OPTIONS}.{}", worker.name);
             let entry = self.layer.worker_options.entry(worker.name.clone()).or_default();
-            let Some(options) = table(options) else {
+            let Some(options) = options.entries() else {
                 return Err(self.wrong_type(&name, "a table of options", options));
             };
             for (key, value) in options {
@@ -153,8 +150,7 @@ impl Walk<'_> {
                 if (attribute.is_set)(entry) {
                     return Err(self.twice(key));
                 }
-                (attribute.set)(entry, value, origin)
-                    .map_err(|error| error.at(&key.name, self.source.place(&value.span)))?;
+                (attribute.set)(entry, value, origin).map_err(|error| self.at(&key.name, value, error))?;
                 if attribute.name == "max_processes" {
                     max_span = value.span.clone();
                 }
@@ -166,8 +162,14 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// The error of a value, with its place.
+    fn at(&self, name: &str, node: &Node, error: ValueError) -> ConfigError {
+        let span = error.span().unwrap_or_else(|| node.span.clone());
+        error.at(name, self.source.place(&span))
+    }
+
     fn table<'n>(&self, name: &str, expected: &str, node: &'n Node) -> Result<&'n [(Key, Node)], ConfigError> {
-        table(node).ok_or_else(|| self.wrong_type(name, expected, node))
+        node.entries().ok_or_else(|| self.wrong_type(name, expected, node))
     }
 
     fn wrong_type(&self, name: &str, expected: &str, node: &Node) -> ConfigError {
@@ -197,14 +199,5 @@ impl Walk<'_> {
 
     fn twice(&self, key: &Key) -> ConfigError {
         ConfigError::Twice { name: key.name.clone(), place: self.source.place(&key.span) }
-    }
-}
-
-/// The entries of a table; YAML writes an empty one as nothing.
-fn table(node: &Node) -> Option<&[(Key, Node)]> {
-    match &node.value {
-        Value::Table(entries) => Some(entries),
-        Value::Null => Some(&[]),
-        _ => None,
     }
 }

@@ -1,10 +1,12 @@
 //! What an operator may say of one job, in `job_runtime_attributes`: the one list, from which the types, the readers of
 //! files and of the builder, and the documentation follow.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::codec::{Codec, Seconds, ValueError, wrong_type};
 use super::node::{Node, Value};
+use super::safety::{self, Rlimit};
 use super::{ConfigError, Origin, Place, Sourced};
 use crate::size;
 
@@ -36,7 +38,7 @@ pub(super) fn find(name: &str) -> Option<&'static JobAttribute> {
 macro_rules! job_attributes {
     ($($name:ident: $type:ty = $read:path, $takes:literal, $help:literal;)*) => {
         /// What `job_runtime_attributes` says of one job; `None` leaves what the code says.
-        #[derive(Debug, Clone, Copy, Default, PartialEq)]
+        #[derive(Debug, Clone, Default, PartialEq)]
         pub struct RuntimeAttributes {
             $(#[doc = $help] pub $name: Option<$type>,)*
         }
@@ -56,7 +58,7 @@ macro_rules! job_attributes {
 
             /// The values alone.
             pub(super) fn values(&self) -> RuntimeAttributes {
-                RuntimeAttributes { $($name: self.$name.as_ref().map(|sourced| sourced.value),)* }
+                RuntimeAttributes { $($name: self.$name.as_ref().map(|sourced| sourced.value.clone()),)* }
             }
 
             /// Where the first that is set came from.
@@ -95,6 +97,16 @@ job_attributes! {
         "By which part of them, at the most, the last three are lowered by chance in each process: 0.1 unless given.";
     drain_timeout: Duration = Seconds::from_node, "DURATION",
         "How long its processes may take to finish at a shutdown, where that is longer than shutdown_timeout.";
+    user: String = safety::user, "USER", "Who its processes run as: a name or a number.";
+    group: String = safety::group, "GROUP", "Their group, by name or number; the user's own unless given.";
+    rlimits: BTreeMap<String, Rlimit> = safety::rlimits, "TABLE",
+        "What the kernel lets each of them use: `{ nofile = 1024, as = \"2GB\", core = [0, \"unlimited\"] }`, both limits or [SOFT, HARD].";
+    nice: i32 = safety::nice, "N", "Their priority: -20 (first) to 19 (last).";
+    env_keep: Vec<String> = safety::env_keep, "LIST",
+        "The only variables that they keep of the driver's environment; all unless given.";
+    env: BTreeMap<String, String> = safety::env, "TABLE", "Variables that are set for them, over all others.";
+    no_new_privs: bool = safety::no_new_privs, "BOOL",
+        "Whether programs that they execute get no more rights than they have: set-user-ID bits count for nothing.";
 }
 
 impl JobOverride {

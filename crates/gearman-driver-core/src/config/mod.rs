@@ -24,6 +24,7 @@ mod node;
 mod origin;
 mod registry;
 mod resolve;
+mod safety;
 mod save;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use file::MAX_FILE_SIZE;
 pub use job_attributes::{JOB_ATTRIBUTES, JobAttribute, JobOverride, MIN_MAX_MEMORY, RuntimeAttributes};
 pub use layer::Layer;
 pub use origin::{Origin, Sourced};
-pub use registry::{OPTIONS, OptionSpec, Takes, find_option};
+pub use registry::{Changes, OPTIONS, OptionSpec, Takes, find_option};
 pub use resolve::Config;
+pub use safety::{RESOURCES, Rlimit};
 pub use save::{LiveChanges, SaveError};

@@ -58,6 +58,15 @@ impl Node {
         }
     }
 
+    /// The entries of a table; YAML writes an empty one as nothing.
+    pub(super) fn entries(&self) -> Option<&[(Key, Node)]> {
+        match &self.value {
+            Value::Table(entries) => Some(entries),
+            Value::Null => Some(&[]),
+            _ => None,
+        }
+    }
+
     /// A value that a program has given as JSON. A number beyond 64 bits with a sign becomes an inexact one.
     pub(super) fn from_json(value: &serde_json::Value) -> Self {
         let value = match value {

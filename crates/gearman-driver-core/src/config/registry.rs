@@ -27,6 +27,16 @@ pub enum Takes {
     Flag,
 }
 
+/// When a change of an option takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Changes {
+    /// With a reload.
+    ByReload,
+    /// When the driver is started anew: it is about the process that runs, or what that has opened.
+    AtStart,
+}
+
 /// An option, as it is known to the command line, the environment, config files and the builder.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -41,6 +51,8 @@ pub struct OptionSpec {
     pub help: &'static str,
     /// Whether a config file may hold it; a config file can't name config files.
     pub in_files: bool,
+    /// When a change of it takes effect.
+    pub changes: Changes,
     pub(super) support: Support,
 }
 
@@ -80,7 +92,7 @@ pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
 
 macro_rules! options {
     (
-        ready { $($name:ident: $type:ty = $codec:ty, $takes:expr, $default:expr, $in_files:expr, $help:literal;)* }
+        ready { $($name:ident: $type:ty = $codec:ty, $takes:expr, $default:expr, $in_files:expr, $changes:expr, $help:literal;)* }
         not_yet { $($later:ident: $later_takes:expr, $later_default:expr, $later_help:literal;)* }
     ) => {
         /// What one source says: the command line, the environment, one config file, the builder, or the
@@ -101,13 +113,24 @@ macro_rules! options {
                 $(if self.$name.is_none() { self.$name = lower.$name.take(); })*
             }
 
-            /// Each option that is set, with where it came from.
-            pub(super) fn option_origins(&self) -> Vec<(&'static str, Origin)> {
-                let mut origins = Vec::new();
-                $(if let Some(sourced) = &self.$name {
-                    origins.push((stringify!($name), sourced.origin.clone()));
+            /// Where an option came from, if it is set.
+            pub(super) fn option_origin(&self, name: &str) -> Option<&Origin> {
+                match name {
+                    $(stringify!($name) => self.$name.as_ref().map(|sourced| &sourced.origin),)*
+                    _ => None,
+                }
+            }
+
+            /// The options of which the two say different things, wherever they say it.
+            pub(super) fn differing(&self, other: &Layer) -> Vec<&'static str> {
+                fn value<T>(sourced: &Option<Sourced<T>>) -> Option<&T> {
+                    sourced.as_ref().map(|sourced| &sourced.value)
+                }
+                let mut names = Vec::new();
+                $(if value(&self.$name) != value(&other.$name) {
+                    names.push(stringify!($name));
                 })*
-                origins
+                names
             }
         }
 
@@ -119,6 +142,7 @@ macro_rules! options {
                 default: $default,
                 help: $help,
                 in_files: $in_files,
+                changes: $changes,
                 support: Support::Ready {
                     texts: |layer, texts, origin| {
                         layer.$name = Some(Sourced::new(<$codec>::from_texts(texts)?, origin));
@@ -136,61 +160,63 @@ macro_rules! options {
                 default: $later_default,
                 help: $later_help,
                 in_files: true,
+                changes: AtStart,
                 support: Support::NotYet,
             },)*
         ];
     };
 }
 
+use Changes::{AtStart, ByReload};
 use Takes::{Flag, List, Value};
 
 options! {
     ready {
-        server: String = Servers, Value("HOST[:PORT],.."), Some("localhost:4730"), true,
+        server: String = Servers, Value("HOST[:PORT],.."), Some("localhost:4730"), true, ByReload,
             "Job servers; an IPv6 address stands in brackets.";
-        namespaces: Vec<String> = Names, List("PATH"), None, true,
+        namespaces: Vec<String> = Names, List("PATH"), None, true, ByReload,
             "A module path: the workers at it and below it are run. Repeatable.";
-        lib: Vec<PathBuf> = Paths, List("DIR"), None, true,
+        lib: Vec<PathBuf> = Paths, List("DIR"), None, true, ByReload,
             "Where modules of workers in other languages are looked for; not for Rust workers. Repeatable.";
-        console_port: u16 = Port, Value("PORT"), Some("47300"), true,
+        console_port: u16 = Port, Value("PORT"), Some("47300"), true, AtStart,
             "The console's TCP port; 0 turns the console off.";
-        console_host: String = ConsoleHost, Value("HOST"), Some("127.0.0.1"), true,
+        console_host: String = ConsoleHost, Value("HOST"), Some("127.0.0.1"), true, AtStart,
             "The address that the console listens on.";
-        interval: Duration = Seconds, Value("DURATION"), Some("5"), true,
+        interval: Duration = Seconds, Value("DURATION"), Some("5"), true, ByReload,
             "Time between two looks at the queues; 0 turns the observer off.";
-        max_idle_time: Duration = Seconds, Value("DURATION"), Some("0"), true,
+        max_idle_time: Duration = Seconds, Value("DURATION"), Some("0"), true, ByReload,
             "How long a process above the minimum may stay idle.";
-        logfile: PathBuf = File, Value("FILE"), Some("gearman_driver.log"), true,
+        logfile: PathBuf = File, Value("FILE"), Some("gearman_driver.log"), true, AtStart,
             "The log, which is appended to; - for standard error.";
-        loglayout: Layout = LayoutPattern, Value("PATTERN"), Some(crate::layout::DEFAULT_PATTERN), true,
+        loglayout: Layout = LayoutPattern, Value("PATTERN"), Some(crate::layout::DEFAULT_PATTERN), true, AtStart,
             "How a line of the log looks: a pattern layout of Log::Log4perl.";
-        loglevel: Level = LevelName, Value("LEVEL"), Some("INFO"), true,
+        loglevel: Level = LevelName, Value("LEVEL"), Some("INFO"), true, ByReload,
             "What is logged: TRACE, DEBUG, INFO, WARN, ERROR, FATAL and above, or OFF.";
-        log_format: LogFormat = Format, Value("FORMAT"), Some("layout"), true,
+        log_format: LogFormat = Format, Value("FORMAT"), Some("layout"), true, AtStart,
             "How the log is written: layout, or json for an object a line.";
-        configfile: Vec<PathBuf> = Paths, List("FILE"), None, false,
+        configfile: Vec<PathBuf> = Paths, List("FILE"), None, false, ByReload,
             "A TOML or YAML file with these options as keys. Repeatable, later ones win.";
-        shutdown_timeout: Duration = Seconds, Value("DURATION"), Some("25s"), true,
+        shutdown_timeout: Duration = Seconds, Value("DURATION"), Some("25s"), true, ByReload,
             "How long running jobs may take to finish at a shutdown before they are killed.";
-        poison_limit: u32 = Count, Value("DEATHS"), Some("3"), true,
+        poison_limit: u32 = Count, Value("DEATHS"), Some("3"), true, ByReload,
             "A job that has taken down so many processes is failed, not run again; 0 runs it for ever.";
-        state_dir: PathBuf = File, Value("DIR"), None, true,
+        state_dir: PathBuf = File, Value("DIR"), None, true, AtStart,
             "Where the driver keeps what its next start is to know; `off`: nowhere.";
-        scaling: &'static dyn Policy = ScalingPolicy, Value("POLICY"), Some("classic"), true,
+        scaling: &'static dyn Policy = ScalingPolicy, Value("POLICY"), Some("classic"), true, AtStart,
             "How the number of processes follows the queue: classic.";
-        daemonize: bool = Switch, Flag, None, true,
+        daemonize: bool = Switch, Flag, None, true, AtStart,
             "Detach from the terminal; returns when the driver is ready or has failed.";
-        pidfile: PathBuf = File, Value("FILE"), None, true,
+        pidfile: PathBuf = File, Value("FILE"), None, true, AtStart,
             "Where the driver writes its process id; locked while it runs.";
-        user: String = Text, Value("USER"), None, true,
+        user: String = Text, Value("USER"), None, true, AtStart,
             "The user to run as, by name or number; only root can choose.";
-        group: String = Text, Value("GROUP"), None, true,
+        group: String = Text, Value("GROUP"), None, true, AtStart,
             "The group to run as, by name or number; the user's own by default.";
-        name: String = DriverName, Value("NAME"), None, true,
+        name: String = DriverName, Value("NAME"), None, true, AtStart,
             "The driver's name, where several run on one host; shown in process titles.";
-        embedded_server: bool = Switch, Flag, None, true,
+        embedded_server: bool = Switch, Flag, None, true, AtStart,
             "Run a job server inside, at --server, for trying things out; port 0 takes a free one.";
-        unknown_job_command: Vec<String> = CommandLine, Value("COMMAND"), None, true,
+        unknown_job_command: Vec<String> = CommandLine, Value("COMMAND"), None, true, ByReload,
             "What to run when jobs wait for a function that no job here has.";
     }
     not_yet {

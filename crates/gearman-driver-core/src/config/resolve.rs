@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ConfigError, Layer, Origin, RuntimeAttributes, Sourced};
+use super::job_attributes::JobOverride;
+use super::{Changes, ConfigError, Layer, Origin, RuntimeAttributes, Sourced, find_option};
 use crate::layout::Layout;
 use crate::level::Level;
 use crate::log_entry::LogFormat;
@@ -61,12 +62,15 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// How the number of processes follows the queue.
     pub scaling: &'static dyn Policy,
+    /// The config files that it was read from; the later win.
+    pub configfiles: Vec<PathBuf>,
     /// Options for the constructors of workers: by type path, or `GLOBAL` for all, then by key.
     pub worker_options: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Bounds and limits that override what the code says, by type path `::` method or process group (or the
     /// console's name of the job).
     pub job_runtime_attributes: BTreeMap<String, RuntimeAttributes>,
-    origins: BTreeMap<String, Origin>,
+    /// What it was made of.
+    said: Layer,
 }
 
 impl Layer {
@@ -81,7 +85,7 @@ impl Layer {
     }
 
     fn resolve(self) -> Result<Config, ConfigError> {
-        let origins = self.origins();
+        let said = self.clone();
         let mut job_runtime_attributes = BTreeMap::new();
         for (job, bounds) in self.job_runtime_attributes {
             bounds.check(&job, |origin| origin.clone().into())?;
@@ -118,26 +122,11 @@ impl Layer {
             poison_limit: known(self.poison_limit).value,
             state_dir: optional(self.state_dir),
             scaling: known(self.scaling).value,
+            configfiles: listed(self.configfile),
             worker_options,
             job_runtime_attributes,
-            origins,
+            said,
         })
-    }
-
-    fn origins(&self) -> BTreeMap<String, Origin> {
-        let mut origins: BTreeMap<String, Origin> =
-            self.option_origins().into_iter().map(|(name, origin)| (name.to_owned(), origin)).collect();
-        for (worker, options) in &self.worker_options {
-            if let Some(sourced) = options.values().next() {
-                origins.insert(format!("worker_options.{worker}"), sourced.origin.clone());
-            }
-        }
-        for (job, bounds) in &self.job_runtime_attributes {
-            if let Some(origin) = bounds.origin() {
-                origins.insert(format!("job_runtime_attributes.{job}"), origin.clone());
-            }
-        }
-        origins
     }
 }
 
@@ -145,7 +134,25 @@ impl Config {
     /// Where a value came from: an option's name (`namespaces`), `worker_options.TYPE_PATH`, or
     /// `job_runtime_attributes.JOB`. [`Origin::Default`] for what nobody set.
     pub fn origin(&self, name: &str) -> &Origin {
-        self.origins.get(name).unwrap_or(&Origin::Default)
+        let origin = match name.split_once('.') {
+            Some(("worker_options", worker)) => self
+                .said
+                .worker_options
+                .get(worker)
+                .and_then(|options| options.values().next())
+                .map(|said| &said.origin),
+            Some(("job_runtime_attributes", job)) => {
+                self.said.job_runtime_attributes.get(job).and_then(JobOverride::origin)
+            }
+            _ => self.said.option_origin(name),
+        };
+        origin.unwrap_or(&Origin::Default)
+    }
+
+    /// The options that differ from those of `other`, and whose change takes effect when the driver is started anew.
+    pub fn differs_until_start(&self, other: &Config) -> Vec<&'static str> {
+        let at_start = |name: &&str| find_option(name).is_some_and(|option| option.changes == Changes::AtStart);
+        self.said.differing(&other.said).into_iter().filter(at_start).collect()
     }
 
     /// What is set and has no effect: a sentence for each, to be told before anything is done.

@@ -147,6 +147,28 @@ max_processes = 5
     }
 
     #[test]
+    fn a_jobs_rights_stay_as_they_are_written() {
+        let file = "\
+[job_runtime_attributes.\"my_app::workers::Image::scale\"]
+user = \"nobody\" # not root
+rlimits = { nofile = 64, core = [0, \"unlimited\"] }
+env_keep = []
+
+[job_runtime_attributes.\"my_app::workers::Image::scale\".env]
+LANG = \"C\"
+";
+        let written = changes().write_into(file).unwrap();
+        let rights = |text: &str| {
+            let config =
+                Layer::merge([Layer::from_file("a.toml".as_ref(), text, &Origin::CommandLine).unwrap()]).unwrap();
+            let said = config.job_runtime_attributes["my_app::workers::Image::scale"].clone();
+            (said.user, said.group, said.rlimits, said.nice, said.env_keep, said.env, said.no_new_privs)
+        };
+        assert_eq!(rights(&written), rights(file));
+        assert!(file.lines().all(|line| written.contains(line)), "{written}");
+    }
+
+    #[test]
     fn an_empty_file_gets_what_is_needed() {
         insta::assert_snapshot!(changes().write_into("").unwrap(), @r#"
         loglevel = "DEBUG"

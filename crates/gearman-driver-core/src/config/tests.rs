@@ -1,5 +1,6 @@
 //! The promises of the whole path, from texts to a [`Config`]. What each file decides alone is tested there.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -254,8 +255,8 @@ job_runtime_attributes:
     assert_eq!(config.loglevel, Level::Debug);
     assert_eq!(config.logfile, Path::new("-"));
     assert_eq!(config.lib, [Path::new("./lib")]);
-    let group = config.job_runtime_attributes["My::Workers::One::group"];
-    assert_eq!(group, RuntimeAttributes { min_processes: Some(0), ..RuntimeAttributes::default() });
+    let group = &config.job_runtime_attributes["My::Workers::One::group"];
+    assert_eq!(*group, RuntimeAttributes { min_processes: Some(0), ..RuntimeAttributes::default() });
 }
 
 #[test]
@@ -314,6 +315,21 @@ fn the_higher_layer_wins() {
 }
 
 #[test]
+fn what_can_change_only_at_a_start_is_told_of_two_configurations() {
+    let said = |text: &str, origin: Origin| {
+        let mut layer = toml(text);
+        layer.set("pidfile", "a.pid", origin).unwrap();
+        Layer::merge([layer]).unwrap()
+    };
+    let before = said("console_port = 47300\nloglevel = 'INFO'\nscaling = 'classic'", Origin::CommandLine);
+    let elsewhere = said("", Origin::Builder);
+    assert_eq!(elsewhere.differs_until_start(&before), Vec::<&str>::new(), "the same, said elsewhere or by default");
+    let after = said("console_port = 1\nloglevel = 'DEBUG'\nname = 'blue'\ninterval = 1", Origin::CommandLine);
+    assert_eq!(after.differs_until_start(&before), ["console_port", "name"]);
+    assert_eq!(before.differs_until_start(&after), ["console_port", "name"], "also what is not said any more");
+}
+
+#[test]
 fn what_is_set_for_nothing_is_told() {
     let warnings = |layer: Layer| Layer::merge([layer]).unwrap().warnings();
     assert_eq!(warnings(Layer::new()), Vec::<String>::new());
@@ -350,7 +366,9 @@ fn worker_options_and_job_attributes_merge_by_key() {
 fn every_attribute_of_a_job_can_be_set_in_files_and_by_the_program() {
     let toml = toml(
         "job_runtime_attributes.A = { min-processes = 0, max_processes = 4, max_idle_time = 2.5, timeout = '30s', max_jobs = 1000, \
-         max_age = '1h', max_memory = '100MB', jitter = 0.2, drain_timeout = 60 }",
+         max_age = '1h', max_memory = '100MB', jitter = 0.2, drain_timeout = 60, user = 'nobody', group = 33, \
+         rlimits = { nofile = 1024, as = '2GB', core = [0, 'unlimited'] }, nice = -5, env_keep = ['PATH', 'LANG'], \
+         env = { A = 'b', N = 1 }, no_new_privs = true }",
     );
     let expected = RuntimeAttributes {
         min_processes: Some(0),
@@ -362,11 +380,27 @@ fn every_attribute_of_a_job_can_be_set_in_files_and_by_the_program() {
         max_memory: Some(100_000_000),
         jitter: Some(0.2),
         drain_timeout: Some(Duration::from_secs(60)),
+        user: Some("nobody".to_owned()),
+        group: Some("33".to_owned()),
+        rlimits: Some(BTreeMap::from(
+            [
+                ("nofile", Rlimit { soft: Some(1024), hard: Some(1024) }),
+                ("as", Rlimit { soft: Some(2_000_000_000), hard: Some(2_000_000_000) }),
+                ("core", Rlimit { soft: Some(0), hard: None }),
+            ]
+            .map(|(name, limit)| (name.to_owned(), limit)),
+        )),
+        nice: Some(-5),
+        env_keep: Some(vec!["PATH".to_owned(), "LANG".to_owned()]),
+        env: Some(BTreeMap::from([("A", "b"), ("N", "1")].map(|(name, value)| (name.to_owned(), value.to_owned())))),
+        no_new_privs: Some(true),
     };
     assert_eq!(Layer::merge([toml.clone()]).unwrap().job_runtime_attributes["A"], expected);
     let as_json = serde_json::json!({
         "min_processes": 0, "max_processes": 4, "max_idle_time": 2.5, "timeout": "30s", "max_jobs": 1000, "max_age": "1h",
-        "max_memory": 100_000_000, "jitter": 0.2, "drain_timeout": 60
+        "max_memory": 100_000_000, "jitter": 0.2, "drain_timeout": 60, "user": "nobody", "group": "33",
+        "rlimits": { "nofile": [1024, 1024], "as": 2_000_000_000, "core": [0, "unlimited"] }, "nice": -5,
+        "env_keep": ["PATH", "LANG"], "env": { "A": "b", "N": 1 }, "no_new_privs": true
     });
     let mut builder = Layer::new();
     for (name, value) in as_json.as_object().unwrap() {
@@ -374,6 +408,18 @@ fn every_attribute_of_a_job_can_be_set_in_files_and_by_the_program() {
     }
     assert_eq!(Layer::merge([builder]).unwrap().job_runtime_attributes["A"], expected);
     assert_eq!(as_json.as_object().unwrap().len(), JOB_ATTRIBUTES.len(), "all of them");
+}
+
+#[test]
+fn a_jobs_rights_are_settings_of_their_own() {
+    let later = yaml("job_runtime_attributes:\n  A:\n    env: {X: new}\n    no_new_privs: 0\n    rlimits:\n");
+    let earlier = toml("job_runtime_attributes.A = { user = 4711, env = { X = 'old', Y = 'old' }, rlimits.core = 0 }");
+    let config = Layer::merge([later, earlier]).unwrap();
+    let said = &config.job_runtime_attributes["A"];
+    assert_eq!((said.user.as_deref(), said.no_new_privs), (Some("4711"), Some(false)));
+    let env = said.env.as_ref().unwrap();
+    assert_eq!(env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(), ["X=new"], "whole");
+    assert_eq!(said.rlimits, Some(BTreeMap::new()));
 }
 
 #[test]

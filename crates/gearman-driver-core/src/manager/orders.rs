@@ -54,6 +54,14 @@ impl Manager {
                     Ok(())
                 })
             }
+            Order::Pause { job } => self.change(&job, now, out, |job| {
+                job.pause();
+                Ok(())
+            }),
+            Order::Resume { job } => self.change(&job, now, out, |job| {
+                job.resume();
+                Ok(())
+            }),
             Order::KillAll(selection) => {
                 let processes = match selection {
                     JobSelection::All => self.processes_where(|_, _| true),

@@ -101,8 +101,8 @@ impl From<JobAttributes> for Bounds {
     }
 }
 
-impl From<RuntimeBounds> for Bounds {
-    fn from(attributes: RuntimeBounds) -> Self {
+impl From<&RuntimeBounds> for Bounds {
+    fn from(attributes: &RuntimeBounds) -> Self {
         Self { min: attributes.min_processes, max: attributes.max_processes }
     }
 }

@@ -45,7 +45,7 @@ pub struct ProcessWorker {
 /// The worker, its job, and how to run each of the job's functions.
 enum Parts {
     /// A test's.
-    Own { worker: Box<dyn Worker>, job: LoadedJob, bodies: Vec<Body> },
+    Own { worker: Box<dyn Worker>, job: Box<LoadedJob>, bodies: Vec<Body> },
     /// The host's, which stay where they are: moving them would write to pages that all processes share, and dropping
     /// them is the host's affair.
     Host { worker: &'static mut dyn Worker, job: &'static LoadedJob, bodies: &'static [Body] },
@@ -54,7 +54,7 @@ enum Parts {
 impl ProcessWorker {
     /// One with a worker of its own, for tests.
     pub(crate) fn new(worker: Box<dyn Worker>, job: LoadedJob, bodies: Vec<Body>) -> Self {
-        Self { parts: Parts::Own { worker, job, bodies } }
+        Self { parts: Parts::Own { worker, job: Box::new(job), bodies } }
     }
 
     /// One in a forked process, with what the host has loaded.

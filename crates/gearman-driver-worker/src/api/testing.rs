@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use gearman_driver_wire::job_limits::JobLimits;
+use gearman_driver_wire::safety::JobSafety;
 use gearman_protocol::{JobAssignment, Magic, Packet, PacketType};
 use tokio::runtime::{self, Builder, Handle};
 use tokio::task::LocalSet;
@@ -70,6 +71,7 @@ impl<W: RegisteredWorker> TestWorker<W> {
             min_processes: 1,
             max_processes: 1,
             limits: JobLimits::NONE,
+            safety: JobSafety::default(),
             concurrency: None,
             functions,
             worker: path.to_owned(),

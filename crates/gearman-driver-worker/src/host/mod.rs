@@ -20,6 +20,7 @@ use gearman_driver_sys::{heap, hugepages, signal, title};
 use gearman_driver_wire::host::{
     FromHost, JobDeclaration, Lines, Load, MessageError, PROTOCOL_VERSION, ToHost, encode,
 };
+use gearman_driver_wire::program::ProgramConfiguration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -27,13 +28,14 @@ use nix::unistd::{Pid, setpgid};
 
 use crate::api::{AddedJob, LoadRequest, Loaded, load};
 use crate::process::{self, Plan};
+use crate::safety::{self, Rights};
 
 /// What the program says about its workers, besides what the supervisor sends.
 pub struct Program<'a> {
     /// The program's name as it was started. With the driver's name, where it has one, `process_name` hooks get it as `original`.
     pub name: String,
-    /// Where it says that workers are looked for.
-    pub namespaces: Vec<String>,
+    /// What it says of the configuration, for a driver that runs another executable; an error: why it can't be told.
+    pub configuration: Result<ProgramConfiguration, String>,
     /// Which worker types are loaded, by type path.
     pub wanted: Option<&'a dyn Fn(&str) -> bool>,
     /// Jobs that were added without macros.
@@ -81,6 +83,8 @@ enum Stopped {
 struct Host {
     load: Load,
     loaded: Loaded,
+    /// By job, of those that have fewer.
+    rights: BTreeMap<String, Rights>,
     lifeline: Lifeline,
     scoreboard: File,
     children: signal::SelfPipe,
@@ -107,10 +111,17 @@ impl Host {
         signal::disregard(&DISREGARDED).map_err(|error| format!("signal handlers can't be set: {error}"))?;
         let children = signal::SelfPipe::install(&[Signal::SIGCHLD])
             .map_err(|error| format!("signal handlers can't be set: {error}"))?;
-        let load_message = match channel.receive()? {
+        let mut message = channel.receive()?;
+        if let Some(ToHost::Describe) = message {
+            channel.send(&FromHost::Described { program: program.configuration? });
+            message = channel.receive()?;
+        }
+        let load_message = match message {
             None => return Ok(None),
             Some(ToHost::Load(load)) => *load,
-            Some(other) => return Err(format!("the first message to a host is `load`, and this was {other:?}")),
+            Some(other) => {
+                return Err(format!("a host must be told to `load` before anything else, and this was {other:?}"));
+            }
         };
         if load_message.protocol != PROTOCOL_VERSION {
             return Err(format!(
@@ -133,7 +144,7 @@ impl Host {
         guard::one_thread("before run() or start() was called")?;
         let before = guard::Sockets::now();
         let loaded = load(LoadRequest {
-            namespaces: if load_message.namespaces_of_program { &program.namespaces } else { &load_message.namespaces },
+            namespaces: &load_message.namespaces,
             wanted: program.wanted,
             server: &load_message.server,
             worker_options: &load_message.worker_options,
@@ -145,14 +156,17 @@ impl Host {
         guard::one_thread("by a worker's constructor")?;
         before.no_new_connection()?;
         collapse();
+        // A look-up may leave sockets and threads behind, so this is not done here, but in children.
+        let rights = safety::try_all(loaded.jobs())?;
 
         channel.send(&FromHost::Loaded {
             protocol: PROTOCOL_VERSION,
             jobs: loaded.jobs().iter().map(declaration).collect(),
             workers: loaded.types().iter().map(ToString::to_string).collect(),
+            safety: true,
             warnings: loaded.warnings().to_vec(),
         });
-        Ok(Some(Self { load: load_message, loaded, lifeline, scoreboard, children, workers: BTreeMap::new() }))
+        Ok(Some(Self { load: load_message, loaded, rights, lifeline, scoreboard, children, workers: BTreeMap::new() }))
     }
 
     /// Obeys the socket until the supervisor needs this host no more, or is gone and the last worker too.
@@ -184,7 +198,9 @@ impl Host {
                     Ok(Some(ToHost::Stop { process })) => self.signal(process, Signal::SIGTERM),
                     Ok(Some(ToHost::Kill { process })) => self.signal(process, Signal::SIGKILL),
                     Ok(Some(ToHost::Exit)) => return Stopped::Host,
-                    Ok(Some(ToHost::Load(_))) => log::warn!("a second `load` was sent to this host; it is not obeyed"),
+                    Ok(Some(ToHost::Load(_) | ToHost::Describe)) => {
+                        log::warn!("this host has loaded its workers: `load` and `describe` come before that");
+                    }
                     Ok(None) => break,
                     Err(error @ MessageError::TooLong) => {
                         log::error!("{error}: this host stops, since it can't tell where the next one begins");
@@ -260,10 +276,11 @@ impl Host {
     ///
     /// The rest is leaked: each block that is freed here would cost the child a copy of a page of the host's.
     fn into_plan(self, process: u64, job: String, slot: u32, stdout: String, stderr: String, program: String) -> Plan {
-        let Self { mut load, loaded, lifeline, scoreboard, children: _, workers } = self;
+        let Self { mut load, loaded, mut rights, lifeline, scoreboard, children: _, workers } = self;
+        let own = rights.get_mut(&job).map(mem::take);
         let (server, host_name) = (mem::take(&mut load.server), mem::take(&mut load.host_name));
         let driver_pid = load.driver_pid;
-        mem::forget((load, workers));
+        mem::forget((load, rights, workers));
         Plan {
             process,
             job,
@@ -272,6 +289,7 @@ impl Host {
             stderr,
             program,
             loaded,
+            rights: own,
             lifeline,
             scoreboard,
             server,

@@ -2,6 +2,7 @@
 //! [`record`](gearman_driver_wire::record) lines, with their level and the handle of the job in hand.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use gearman_driver_wire::record;
@@ -11,9 +12,18 @@ use tracing as _;
 
 static HANDLE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
+/// Whether the logger is ours.
+static OURS: AtomicBool = AtomicBool::new(false);
+
 /// Installs the logger, unless the program has installed one of its own. `level` is the driver's `loglevel`.
 pub(crate) fn install(level: Option<&str>) {
-    let level = match level.unwrap_or("INFO").to_ascii_uppercase().as_str() {
+    OURS.store(log::set_logger(&Logger).is_ok(), Ordering::Relaxed);
+    set_level(level.unwrap_or("INFO"));
+}
+
+/// The driver's `loglevel` is another one from now on. A program's own logger has its own mind.
+pub(super) fn set_level(level: &str) {
+    let level = match level {
         "TRACE" => LevelFilter::Trace,
         "DEBUG" => LevelFilter::Debug,
         "WARN" => LevelFilter::Warn,
@@ -22,7 +32,7 @@ pub(crate) fn install(level: Option<&str>) {
         "OFF" => LevelFilter::Off,
         _ => LevelFilter::Info,
     };
-    if log::set_logger(&Logger).is_ok() {
+    if OURS.load(Ordering::Relaxed) {
         log::set_max_level(level);
     }
 }

@@ -36,6 +36,7 @@ use self::board::Board;
 use self::job_loop::JobLoop;
 use self::poison::Suspects;
 use crate::api::Loaded;
+use crate::safety::Rights;
 
 /// What a worker process takes over from its host.
 pub(crate) struct Plan {
@@ -46,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) stderr: String,
     pub(crate) program: String,
     pub(crate) loaded: Loaded,
+    /// `None`: the host's.
+    pub(crate) rights: Option<Rights>,
     pub(crate) lifeline: Lifeline,
     pub(crate) scoreboard: File,
     pub(crate) server: String,
@@ -94,6 +97,12 @@ fn start(plan: Plan) -> Result<i32, String> {
         .unwrap_or_default();
     let suspects = Suspects::open(plan.scoreboard, Rc::clone(&functions))
         .map_err(|error| format!("the list of suspects can't be mapped: {error}"))?;
+    if let Some(rights) = &plan.rights {
+        rights
+            .apply()
+            .and_then(|()| lifeline.own().map_err(|error| format!("the lifeline can't be watched: {error}")))
+            .inspect_err(|error| board.note_error(error))?;
+    }
     let Some(mut worker) = plan.loaded.into_process(&plan.job) else {
         return Err(format!("the host has no job {:?}", plan.job));
     };

@@ -1,7 +1,7 @@
 //! The job at work, and the list of those that have taken down processes before.
 //!
 //! The list is the supervisor's, in the scoreboard's file. Whether it has changed is one load for each job; while it is
-//! empty, that is all.
+//! empty, that is all. The driver's `loglevel` stands on the same page, and is followed here.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -10,10 +10,13 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use gearman_driver_sys::shared::Slot;
+use gearman_driver_wire::loglevel;
 use gearman_driver_wire::poison::{
-    ENTRIES, ENTRY_BYTES, Entry, HEAD_BYTES, IN_USE, Identity, REGION, VERSION, at, entry_offset, key,
+    ENTRIES, ENTRY_BYTES, Entry, HEAD_BYTES, IN_USE, Identity, LOGLEVEL, REGION, VERSION, at, entry_offset, key,
 };
 use gearman_protocol::JobAssignment;
+
+use super::logger;
 
 /// A job that was granted, as it is known beyond this process.
 pub(super) struct AtWork {
@@ -38,6 +41,7 @@ pub(super) struct Suspects {
     head: Slot,
     scoreboard: File,
     version: Cell<u64>,
+    loglevel: Cell<u64>,
     /// Each with its place.
     entries: RefCell<Vec<(usize, Entry)>>,
 }
@@ -45,7 +49,10 @@ pub(super) struct Suspects {
 impl Suspects {
     pub(super) fn open(scoreboard: File, functions: Rc<[String]>) -> io::Result<Self> {
         let head = Slot::map(&scoreboard, REGION, HEAD_BYTES)?;
-        Ok(Self { functions, head, scoreboard, version: Cell::new(0), entries: RefCell::default() })
+        let (version, loglevel) = (Cell::new(0), Cell::new(0));
+        let suspects = Self { functions, head, scoreboard, version, loglevel, entries: RefCell::default() };
+        suspects.refresh();
+        Ok(suspects)
     }
 
     /// What to tell the client, where the job is poison: it is not to be run.
@@ -57,10 +64,10 @@ impl Suspects {
     /// a client that submits the same again finds it so.
     pub(super) fn answered(&self, work: &AtWork) {
         if let Some((place, entry)) = self.find(work) {
-            let written =
-                self.scoreboard.write_all_at(&entry.number.to_ne_bytes(), entry_offset(place) + at::ANSWERED as u64);
-            if let Err(error) = written {
-                log::warn!("that a suspect has been answered can't be noted: {error}");
+            // Not by a write: a limit of the size of files (`rlimits.fsize`) would end this process, so far behind in the file.
+            match Slot::map(&self.scoreboard, entry_offset(place) + at::ANSWERED as u64, 8) {
+                Ok(word) => word.store(0, entry.number),
+                Err(error) => log::warn!("that a suspect has been answered can't be noted: {error}"),
             }
         }
     }
@@ -80,6 +87,12 @@ impl Suspects {
     }
 
     fn refresh(&self) {
+        let loglevel = self.head.load(LOGLEVEL);
+        if loglevel != self.loglevel.replace(loglevel)
+            && let Some(name) = loglevel::name(loglevel)
+        {
+            logger::set_level(name);
+        }
         let version = self.head.load(VERSION);
         if version == self.version.replace(version) {
             return;

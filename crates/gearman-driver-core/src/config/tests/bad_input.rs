@@ -162,6 +162,73 @@ fn attributes_of_a_job_that_cannot_be() {
 }
 
 #[test]
+fn rights_of_a_job_that_cannot_be() {
+    let wrong = [
+        "user = ''",
+        "user = -1",
+        "user = '4294967295'",
+        "group = true",
+        "rlimits = 5",
+        "rlimits.nofil = 5",
+        "rlimits.RLIMIT_AS = 5",
+        "rlimits.nofile = -1",
+        "rlimits.nofile = '1k'",
+        "rlimits.as = '2G'",
+        "rlimits.as = true",
+        "rlimits.core = [1]",
+        "rlimits.core = [0, 'much']",
+        "rlimits.core = ['unlimited', 5]",
+        "nice = 20",
+        "nice = 'low'",
+        "env_keep = ['A=B']",
+        "env_keep = [1]",
+        "env = ['A']",
+        "env = { '' = 'x' }",
+        "env = { 'A=B' = 'x' }",
+        "env = { A = \"\\u0000\" }",
+        "env = { A = 1.5 }",
+        "no_new_privs = 'perhaps'",
+    ];
+    let told = wrong.map(|value| {
+        let text = format!("[job_runtime_attributes.resize]\n{value}");
+        let error = file("drivers.toml", &text).unwrap_err();
+        let help = error.help().map(|help| format!(" ({help})")).unwrap_or_default();
+        let label = error.label().unwrap();
+        format!("{}{help} [{}]", error.message(), &label.source_text[label.range.clone()])
+    });
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    `user`: the value is empty ['']
+    `user`: -1 is no number of a user: 0 to 4294967294 is [-1]
+    `user`: 4294967295 is no number of a user: 0 to 4294967294 is ['4294967295']
+    `group` must be a group, by name or number, not the truth value `true` [true]
+    `rlimits` must be a table of limits, as { nofile = 1024 }, not the number 5 [5]
+    `rlimits.nofil`: no resource is called so: as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack are (did you mean `nofile`?) [nofil]
+    `rlimits.RLIMIT_AS`: no resource is called so: as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack are (did you mean `as`?) [RLIMIT_AS]
+    `rlimits.nofile`: -1 is no limit: write "unlimited" where there is none [-1]
+    `rlimits.nofile` must be a whole number or "unlimited", not the text "1k" ['1k']
+    `rlimits.as`: `2G` has the unknown unit `G`: B, kB, MB, GB, TB and KiB, MiB, GiB, TiB are known ['2G']
+    `rlimits.as` must be a number of bytes, a size as "2GB", or "unlimited", not the truth value `true` [true]
+    `rlimits.core`: a list of 1: [SOFT, HARD] is wanted, or one value for both [[1]]
+    `rlimits.core`: `much` is no size: write for example 100MB, 1.5GiB, or a number of bytes ['much']
+    `rlimits.core`: the soft limit, which comes first, is above the hard one [['unlimited', 5]]
+    `nice`: 20 is no priority: -20 (first) to 19 (last) is [20]
+    `nice` must be a whole number from -20 to 19, not the text "low" ['low']
+    `env_keep`: "A=B" is no name of a variable: it is not empty, and has neither `=` nor NUL [['A=B']]
+    `env_keep` must be a list of texts, not a list with the number 1 in it [1]
+    `env` must be a table of variables, as { LANG = "C.UTF-8" }, not a list [['A']]
+    `env.`: "" is no name of a variable: it is not empty, and has neither `=` nor NUL ['']
+    `env.A=B`: "A=B" is no name of a variable: it is not empty, and has neither `=` nor NUL ['A=B']
+    `env.A`: a variable can't hold a NUL ["\u0000"]
+    `env.A` must be a text or a whole number, not the number 1.5 [1.5]
+    `no_new_privs` must be true or false, not the text "perhaps" ['perhaps']
+    "#);
+    let mut layer = Layer::new();
+    let limits = serde_json::json!({ "nofile": [2, 1] });
+    let error = layer.set_runtime_attribute("resize", "rlimits", &limits, Origin::Builder).unwrap_err();
+    insta::assert_snapshot!(report(&error), @"`job_runtime_attributes.resize.rlimits.nofile`: the soft limit, which comes first, is above the hard one, set by the program");
+}
+
+#[test]
 fn an_error_is_one_line_without_control_characters() {
     let error = file("a.toml", "\"a\\nb\\u001b[2J\" = 1").unwrap_err();
     insta::assert_snapshot!(error, @r"unknown key `a\nb\u{1b}[2J`, at a.toml:1");

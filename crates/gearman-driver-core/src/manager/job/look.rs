@@ -32,7 +32,7 @@ impl Job {
         }
         let waiting = rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.waiting()));
         let seen = self.observation(news, status, waiting, max_idle_time, now);
-        let decision = policy.decide(&seen, self.limits);
+        let decision = policy.decide(&seen, self.bounds());
         // The policy sees processes that exist. Replacements that are held back, or wait for a host, are in the target
         // alone; only where nothing waits are they given up.
         if decision.target < seen.processes || (news == News::Complete && status.queue == 0) {

@@ -45,7 +45,9 @@ pub(super) struct Job {
     restart_before: ProcessId,
     /// The worker code that is loaded now no longer has it.
     retired: bool,
-    /// How many processes it should have, draining ones not counted. Within the limits.
+    /// An operator has paused it: it is to have no process. What its target was then.
+    paused: Option<u32>,
+    /// How many processes it should have, draining ones not counted. Within the bounds.
     target: u32,
     workers: BTreeMap<ProcessId, Worker>,
     backoff: Backoff,
@@ -105,6 +107,7 @@ impl Job {
             proven: false,
             restart_before: ProcessId(0),
             retired: false,
+            paused: None,
             target: limits.min(),
             workers: BTreeMap::new(),
             backoff: Backoff::default(),
@@ -138,7 +141,25 @@ impl Job {
     /// No worker code has it any more: its processes finish their jobs and go.
     pub(super) fn retire(&mut self) {
         self.retired = true;
+        self.paused = None;
         self.limits = Limits::NONE;
+    }
+
+    /// It is to have no process until it is resumed; [`Job::balance`] must follow.
+    pub(super) fn pause(&mut self) {
+        self.paused.get_or_insert(self.target);
+    }
+
+    /// It is to have again what it had before; [`Job::balance`] must follow.
+    pub(super) fn resume(&mut self) {
+        if let Some(before) = self.paused.take() {
+            self.target = before;
+        }
+    }
+
+    /// Within which its number of processes stays: its limits, or none at all.
+    fn bounds(&self) -> Limits {
+        if self.paused.is_some() { Limits::NONE } else { self.limits }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -151,6 +172,9 @@ impl Job {
 
     /// One process more than it has, or is to have; [`Job::balance`] must follow.
     pub(super) fn want_one_more(&mut self) -> Result<(), OrderError> {
+        if self.paused.is_some() {
+            return Err(OrderError::Paused);
+        }
         let target = self.limits.clamp(self.target).saturating_add(1);
         if target > self.limits.max() {
             return Err(OrderError::AtMax);
@@ -161,8 +185,8 @@ impl Job {
 
     /// One process less; [`Job::balance`] must follow.
     pub(super) fn want_one_less(&mut self) -> Result<(), OrderError> {
-        let target = self.limits.clamp(self.target);
-        if target == self.limits.min() {
+        let target = self.bounds().clamp(self.target);
+        if target == self.bounds().min() {
             return Err(OrderError::AtMin);
         }
         self.target = target - 1;
@@ -195,13 +219,13 @@ impl Job {
     /// Draining processes count towards max only: a process that is asked to stop is replaced at once where there is
     /// room, and when it has exited where there is none.
     pub(super) fn balance(&mut self, now: Time, nursery: &mut Nursery<'_>, out: &mut Vec<Effect>) {
-        self.target = self.limits.clamp(self.target);
+        self.target = self.bounds().clamp(self.target);
         self.stop_own_drainers(now, out);
         while let Some(surplus) = self.surplus(now) {
             self.stop_surplus(surplus, GoesFirst::Outdated, now, out);
         }
         // An operator has lowered max while processes are replaced.
-        let beyond = self.counted().saturating_sub(self.limits.max().saturating_add(self.ahead(now)));
+        let beyond = self.counted().saturating_sub(self.bounds().max().saturating_add(self.ahead(now)));
         if beyond > 0 {
             self.stop_surplus(beyond, GoesFirst::Unregistered, now, out);
         }
@@ -240,13 +264,13 @@ impl Job {
         if self.awaits_proof() {
             ahead = ahead.min(1_u32.saturating_sub(fresh));
         }
-        let room = self.limits.max().saturating_add(ahead).saturating_sub(taken);
+        let room = self.bounds().max().saturating_add(ahead).saturating_sub(taken);
         self.target.saturating_add(ahead).saturating_sub(counted).min(self.target.saturating_sub(fresh)).min(room)
     }
 
     /// How many processes there may be beyond max: while some are to be replaced, a few.
     fn ahead(&self, now: Time) -> u32 {
-        if self.outdated(now) == 0 { 0 } else { renewal::surge(self.limits.max()) }
+        if self.outdated(now) == 0 { 0 } else { renewal::surge(self.bounds().max()) }
     }
 
     /// A process that was asked for runs, or an adopted one is confirmed under its PID.
@@ -297,7 +321,7 @@ impl Job {
     /// As [`Job::stop`], on an operator's order: what was stopped is missing only as far as min asks for it.
     pub(super) fn stop_ordered(&mut self, process: ProcessId, now: Time, out: &mut Vec<Effect>) {
         if self.workers.get(&process).is_some_and(Worker::counts) {
-            self.target = self.limits.clamp(self.target.saturating_sub(1));
+            self.target = self.bounds().clamp(self.target.saturating_sub(1));
         }
         self.stop(process, now, out);
     }
@@ -331,6 +355,7 @@ impl Job {
             limits: self.limits,
             limits_changed: self.limits_changed(),
             retired: self.retired,
+            paused: self.paused.is_some(),
             target: self.target,
             spawning: u32::try_from(self.workers.len() - processes.len()).unwrap_or(u32::MAX),
             processes,
@@ -363,7 +388,7 @@ impl Job {
     /// that none is there beyond max without having been asked to go.
     fn stop_own_drainers(&mut self, now: Time, out: &mut Vec<Effect>) {
         let unasked = self.workers.values().filter(|worker| !worker.was_asked_to_go()).count();
-        if unasked <= usize::try_from(self.limits.max()).unwrap_or(usize::MAX) {
+        if unasked <= usize::try_from(self.bounds().max()).unwrap_or(usize::MAX) {
             return;
         }
         let drainers = self.workers.iter().filter(|(_, worker)| !worker.counts() && !worker.was_asked_to_go());

@@ -173,3 +173,47 @@ fn no_process_is_added_or_removed_while_the_driver_ends() {
     d.order(add("a")).then(refused);
     d.order(remove("a")).then(refused);
 }
+
+fn pause(job: &str) -> Order {
+    Order::Pause { job: job.to_owned() }
+}
+
+fn resume(job: &str) -> Order {
+    Order::Resume { job: job.to_owned() }
+}
+
+#[test]
+fn a_paused_job_has_no_process_until_it_is_resumed() {
+    let mut d = driver([job("a", 1, 4)]);
+    d.looked(&[("a", 3, 1)]).then("spawn a#2; spawn a#3");
+    d.spawned(2).then("");
+    d.spawned(3).then("");
+    d.order(pause("a")).then("stop 2; stop 3; stop 1; ok");
+    d.order(pause("a")).then("ok");
+    assert!(d.job("a").paused && !d.job("a").limits_changed);
+    for process in 1..=3 {
+        d.exited(process, ExitStatus::Code(0)).then("");
+    }
+    d.looked(&[("a", 9, 0)]).then("");
+    d.order(add("a")).then("refused: invalid_value: the job is paused, resume it first");
+    d.order(remove("a")).then("refused: invalid_value: min_processes is reached");
+    d.order(set("a", 2, 5)).then("ok");
+    d.order(resume("a")).then("spawn a#4; spawn a#5; spawn a#6; ok");
+    d.order(resume("a")).then("ok");
+    assert!(!d.job("a").paused);
+    d.order(pause("x")).then("refused: invalid_job_name: x");
+}
+
+#[test]
+fn a_process_that_is_being_started_when_its_job_is_paused_ends_and_bounds_hold_when_it_goes_on() {
+    let mut d = driver([job("a", 0, 4)]);
+    d.looked(&[("a", 3, 0)]).then("spawn a#1; spawn a#2; spawn a#3");
+    d.order(pause("a")).then("ok");
+    d.spawned(1).then("stop 1");
+    d.spawn_failed(2).then("");
+    d.spawned(3).then("stop 3");
+    d.order(set("a", 0, 1)).then("ok");
+    d.order(resume("a")).then("ok");
+    d.exited(1, ExitStatus::Code(0)).then("");
+    d.exited(3, ExitStatus::Code(0)).then("spawn a#4");
+}

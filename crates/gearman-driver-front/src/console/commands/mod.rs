@@ -6,10 +6,12 @@ mod kill;
 mod kill_now;
 mod killall;
 mod list;
+mod pause;
 mod ps;
 mod quit;
 mod reload;
 mod restart;
+mod resume;
 mod save;
 mod set_loglevel;
 mod set_max_processes;
@@ -49,6 +51,8 @@ const BUILT_IN: &[&dyn Command] = &[
     &killall::KillAll,
     &kill_now::KillNow,
     &restart::Restart,
+    &pause::Pause,
+    &resume::Resume,
     &reload::Reload,
     &set_loglevel::SetLogLevel,
     &save::Save,

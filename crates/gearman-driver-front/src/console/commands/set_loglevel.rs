@@ -20,9 +20,7 @@ impl Command for SetLogLevel {
     }
 
     fn details(&self) -> &[&str] {
-        &[
-            "What processes that run already hold back themselves, since it was below the level that they were started with, stays away.",
-        ]
+        &["Processes that run follow from their next job on."]
     }
 
     fn examples(&self) -> &[&str] {

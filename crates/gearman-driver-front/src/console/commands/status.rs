@@ -21,6 +21,7 @@ impl Command for Status {
             "Columns: name, min_processes, max_processes, processes, last run, last error, ERROR: message.",
             "Processes that still finish their job count. Times are UTC; 1970-01-01T00:00:00 means never.",
             "Where processes die as soon as they start, again and again, the message says so: ERROR: failing: ...",
+            "Of a job that is paused it says: ERROR: paused: ...",
         ]
     }
 
@@ -89,16 +90,17 @@ impl Row {
     }
 }
 
-/// What is wrong with a job: its processes die, or the last error of one of them. In the column that the original has for
+/// What is wrong with a job: it is paused, its processes die, or the last error of one of them. In the column that the original has for
 /// it, so that whoever watches that sees both.
 fn message(job: &JobSnapshot) -> Option<String> {
     let last = job.last_error.as_ref().map(|error| error.message.as_str()).filter(|message| !message.is_empty());
     let failing = job
         .failing
         .map(|failing| format!("failing: its processes end as soon as they start, {} times in a row", failing.times));
-    match (failing, last) {
-        (Some(failing), Some(last)) => Some(text::one_line(&format!("{failing}; last error: {last}"))),
-        (Some(failing), None) => Some(failing),
+    let now = if job.paused { Some("paused: it has no process until resume".to_owned()) } else { failing };
+    match (now, last) {
+        (Some(now), Some(last)) => Some(text::one_line(&format!("{now}; last error: {last}"))),
+        (Some(now), None) => Some(now),
         (None, last) => last.map(text::one_line),
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn job(name: &str, min: u32, max: u32, pids: &[u32]) -> JobSnapshot {
         functions: vec![name.to_owned()],
         limits: Limits::new(min, max).unwrap(),
         limits_changed: false,
+        paused: false,
         retired: false,
         target: min,
         processes: pids.iter().map(process).collect(),
@@ -127,6 +128,8 @@ fn help_comes_from_the_registry() {
     killall JOB...|*           As stop, for all processes of these jobs, or of all jobs|
     kill_now PID...            Ends these processes and what they have started at once (SIGKILL); they are replaced where needed|
     restart JOB                Replaces the job's processes step by step, the new ones first; running jobs are finished|
+    pause JOB                  Stops the job: running jobs are finished, its processes exit, none is started|
+    resume JOB                 Starts a job that was paused: as many processes as before|
     reload                     Loads worker code and configuration anew and replaces all processes step by step; no job is lost|
     set_loglevel LEVEL         Sets the least important level that is logged: TRACE DEBUG INFO WARN ERROR FATAL OFF|
     save                       Writes what was changed live (bounds, log level, interval, max_idle_time) into the last config file|

@@ -42,7 +42,7 @@ pub(crate) fn build_worker(
     for group in groups(worker_type.methods) {
         let name = format!("{prefix}{}", group.name);
         let said = runtime.said(Some(format!("{path}::{}", group.name)), &name);
-        let operator = Bounds::from(said);
+        let operator = Bounds::from(&said);
         let (min_processes, max_processes) =
             operator.over(overrides.into()).over(group.bounds(path)?).over(defaults.into()).resolve().map_err(
                 |reason| LoadError::Bounds {
@@ -70,6 +70,7 @@ pub(crate) fn build_worker(
                 min_processes,
                 max_processes,
                 limits,
+                safety: said.safety,
                 concurrency,
                 functions,
                 worker: path.to_owned(),
@@ -101,7 +102,7 @@ pub(super) fn build_added(
         return Err(LoadError::Added { job: worker, reason });
     }
     let said = runtime.said(None, &added.name);
-    let operator = Bounds::from(said);
+    let operator = Bounds::from(&said);
     let (min_processes, max_processes) = operator
         .over(Bounds { min: Some(added.min_processes), max: Some(added.max_processes) })
         .resolve()
@@ -113,7 +114,8 @@ pub(super) fn build_added(
     let limits = said.limits.over(overrides.limits).over(defaults.limits);
     limits.check().map_err(|reason| LoadError::Added { job: worker.clone(), reason })?;
     let AddedJob { name, concurrency, worker: built, .. } = added;
-    let job = LoadedJob { name, min_processes, max_processes, limits, concurrency, functions, worker };
+    let safety = said.safety;
+    let job = LoadedJob { name, min_processes, max_processes, limits, safety, concurrency, functions, worker };
     Ok((built, BuiltJob { job, bodies }))
 }
 

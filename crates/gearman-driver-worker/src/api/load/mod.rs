@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use gearman_driver_wire::host::RuntimeBounds;
 use gearman_driver_wire::job_limits::JobLimits;
+use gearman_driver_wire::safety::JobSafety;
 
 use super::attributes::Bounds;
 use super::process::{Body, ProcessWorker};
@@ -39,7 +40,7 @@ pub struct LoadRequest<'a> {
     pub server: &'a str,
     /// Options by type path, and under `GLOBAL`.
     pub worker_options: &'a BTreeMap<String, Map<String, Value>>,
-    /// Bounds and limits that the operator sets, by type path + `::` + method or process group, or by the job's name in the
+    /// Bounds, limits and rights that the operator sets, by type path + `::` + method or process group, or by the job's name in the
     /// console, which wins where both are there.
     pub job_runtime_attributes: &'a BTreeMap<String, RuntimeBounds>,
     /// Jobs declared without macros.
@@ -59,6 +60,8 @@ pub struct LoadedJob {
     pub max_processes: u32,
     /// Its limits.
     pub limits: JobLimits,
+    /// What its processes may not do, or do as another user.
+    pub safety: JobSafety,
     /// How many jobs a process runs at once, on a runtime, where a method of its worker is asynchronous; `None`: one after
     /// the other, without a runtime.
     pub concurrency: Option<u32>,
@@ -203,9 +206,10 @@ impl<'a> Runtime<'a> {
         let mut said = RuntimeBounds::default();
         for key in by_type.into_iter().chain([by_name.to_owned()]) {
             if let Some(attributes) = self.attributes.get(&key) {
-                let Bounds { min, max } = Bounds::from(*attributes).over(said.into());
+                let Bounds { min, max } = Bounds::from(attributes).over(Bounds::from(&said));
                 let limits = attributes.limits.over(said.limits);
-                said = RuntimeBounds { min_processes: min, max_processes: max, limits };
+                let safety = attributes.safety.clone().over(said.safety);
+                said = RuntimeBounds { min_processes: min, max_processes: max, limits, safety };
                 self.used.push(key);
             }
         }

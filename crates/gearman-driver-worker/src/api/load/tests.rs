@@ -243,6 +243,27 @@ fn limits_have_their_order() {
 }
 
 #[test]
+fn rights_are_the_operators_by_type_and_by_name() {
+    let types = [worker("app::Text", text, &[method("wrap"), method("b")])];
+    let mut request = Request::of(&["app"]);
+    let said = |safety| RuntimeBounds { safety, ..RuntimeBounds::default() };
+    let by_type = JobSafety { user: Some("a".to_owned()), nice: Some(5), ..JobSafety::default() };
+    request.runtime.insert("app::Text::wrap".to_owned(), said(by_type));
+    request.runtime.insert("text_wrap".to_owned(), said(JobSafety { nice: Some(6), ..JobSafety::default() }));
+    request.runtime.insert("added".to_owned(), said(JobSafety { nice: Some(7), ..JobSafety::default() }));
+    request.added.push(spec("added", &["f"]).into());
+    let loaded = request.load(&types).unwrap();
+    let of = |name: &str| {
+        let job = loaded.jobs().iter().find(|job| job.name == name);
+        job.unwrap_or_else(|| panic!("{name}: {:?}", loaded.jobs())).safety.clone()
+    };
+    assert_eq!(of("added").nice, Some(7));
+    let both = of("text_wrap");
+    assert_eq!((both.user.as_deref(), both.nice), (Some("a"), Some(6)));
+    assert_eq!(of("text_b").first(), None);
+}
+
+#[test]
 fn limits_that_cannot_be_kept_and_those_that_are_set_twice_are_told() {
     fn tiny(_: &WorkerOptions) -> Result<Box<dyn Worker>, Error> {
         Ok(Box::new(Plain { defaults: JobAttributes::new().max_memory(4096), ..Plain::default() }))
