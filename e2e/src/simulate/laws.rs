@@ -49,6 +49,7 @@ impl std::fmt::Display for Broken {
 pub const LAWS: &[&str] = &[
     "never more processes than max (and a quarter while some are renewed) after a start, or that are not asked to go",
     "never fewer than min, unless processes die at once (and status says so), or there is no host or no room",
+    "a job that is paused has no process, until it is resumed",
     "what dies at once is held back, for half a minute at the most, and nothing is started meanwhile",
     "a look at the queues stops no busy process, but one that is to be replaced",
     "reload, restart and recycling never leave a job with fewer processes that serve than it is to have, or had",

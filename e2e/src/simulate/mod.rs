@@ -21,8 +21,8 @@
 //!
 //! The laws know only what was told and what was asked for. Where it can't be told from that what must be, they are lenient.
 //!
-//! - `laws/bounds`: never more than max and its surge, never less than min longer than back-off allows; bounds change by
-//!   orders and worker code.
+//! - `laws/bounds`: never more than max and its surge, never less than min longer than back-off allows, none while paused;
+//!   bounds change by orders and worker code.
 //! - `laws/renewal`: what serves goes on serving while it is replaced (reload, restart, `max_jobs`, `max_age`,
 //!   `max_memory`), a share at a time; the old ones stay until the new code has run well.
 //! - `laws/trial`: a broken generation is taken back, and no other is; it is said once.

@@ -185,7 +185,7 @@ impl World {
     pub(super) fn all_is_served(&self) -> Result<(), Broken> {
         let snapshot = self.manager.snapshot(self.now);
         let code = snapshot.generation.and_then(|generation| self.generations.get(&generation));
-        for job in snapshot.jobs.iter().filter(|job| job.limits.max() > 0) {
+        for job in snapshot.jobs.iter().filter(|job| job.limits.max() > 0 && !job.paused) {
             let Some((code, number)) = code.zip(job_number(&job.name)) else { continue };
             for function in self.codes[*code].functions(number) {
                 let left: u64 =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gearman_driver_core::manager::Effect;
 use gearman_driver_core::order::Order;
-use gearman_driver_core::snapshot::Snapshot;
+use gearman_driver_core::snapshot::{JobSnapshot, Snapshot};
 use gearman_driver_core::time::Time;
 
 use super::renewal::quarter;
@@ -19,6 +19,11 @@ fn other_code(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::InForce { .. }))
 }
 
+/// How few and how many processes a job is to have.
+pub(super) fn range(job: &JobSnapshot) -> (u32, u32) {
+    if job.paused { (0, 0) } else { (job.limits.min(), job.limits.max()) }
+}
+
 impl Laws {
     /// Never above max; never below min without a reason that status shows.
     pub(super) fn bounds(
@@ -30,9 +35,9 @@ impl Laws {
     ) -> Result<(), Broken> {
         let &Case { job: JobEntry { name, started, failed, .. }, shown: job, before, has, .. } = case;
         let started = *started;
-        let (min, max) = (job.limits.min(), job.limits.max());
+        let (min, max) = range(job);
         // What is renewed is replaced first. Where other worker code comes into force, the bounds change after the start.
-        let before = before.filter(|_| other_code(effects)).map_or(0, |job| job.limits.max());
+        let before = before.filter(|_| other_code(effects)).map_or(0, |job| range(job).1);
         let most = max.max(before) + quarter(max.max(before));
         law(started == 0 || has.all <= most, || format!("{name}: {} processes after a start, max is {max}", has.all))?;
         law(has.unasked <= most || snapshot.shutting_down, || {
@@ -41,7 +46,7 @@ impl Laws {
         if snapshot.shutting_down || job.retired {
             return Ok(());
         }
-        law(job.limits.clamp(job.target) == job.target, || format!("{name}: target {} in bounds", job.target))?;
+        law((min..=max).contains(&job.target), || format!("{name}: target {} in bounds", job.target))?;
         if let Some(failing) = job.failing {
             let hold = failing.held_until.since(now);
             law(hold.is_zero() || started == 0, || format!("{name}: {started} are started and it is held back"))?;

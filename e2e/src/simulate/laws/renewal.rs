@@ -4,6 +4,7 @@ use gearman_driver_core::order::Order;
 use gearman_driver_core::process::ProcessId;
 use gearman_driver_core::time::Time;
 
+use super::bounds::range;
 use super::told::{Entry, Heard};
 use super::{Broken, Case, Laws, law};
 
@@ -89,7 +90,7 @@ impl Laws {
         if shown.retired || self.shutdown.is_on() {
             return Ok(());
         }
-        let max = before.map_or(0, |job| job.limits.max()).max(shown.limits.max());
+        let max = before.map_or(0, |job| range(job).1).max(range(shown).1);
         let ahead = if has.outdated > 0 { quarter(max) } else { 0 };
         let wanted = target + ahead;
         let counted = has.running + job.started;

@@ -6,6 +6,7 @@ use gearman_driver_core::manager::Manager;
 use gearman_driver_core::process::ActivityState;
 use gearman_driver_core::time::Time;
 
+use super::bounds::range;
 use super::told::Entry;
 use super::{Broken, Laws, law};
 
@@ -47,9 +48,9 @@ impl Laws {
             law(old.is_none(), || {
                 format!("settled: {name} has a process that was to be replaced: {:?}", old.map(|(process, _)| process))
             })?;
-            let min = job.limits.min() as usize;
+            let min = range(job).0 as usize;
             law(!job.retired, || format!("settled: {name} is retired and still there"))?;
-            if self.renews_itself(number) {
+            if self.renews_itself(number) && !job.paused {
                 continue;
             }
             law(job.processes.len() == min && job.spawning == 0, || {
