@@ -18,6 +18,8 @@ use crate::{Console, PATIENCE, Proc, descendants, inhabitants, is_alive};
 #[derive(Debug, Clone)]
 pub struct FarmBuilder {
     program: PathBuf,
+    /// What becomes the driver, with its arguments.
+    under: Vec<String>,
     server: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -49,6 +51,13 @@ impl FarmBuilder {
     #[must_use]
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Started by this command (`env --block-signal`, `prlimit --nofile=64`), which then becomes the driver.
+    #[must_use]
+    pub fn under(mut self, command: &[&str]) -> Self {
+        self.under.extend(command.iter().map(ToString::to_string));
         self
     }
 
@@ -99,9 +108,15 @@ impl FarmBuilder {
         self
     }
 
-    /// The program alone, as its user.
+    /// The program alone, or what becomes it; as its user.
     fn program(&self, dir: &Path) -> Command {
-        let Some((user, capabilities)) = &self.user else { return Command::new(&self.program) };
+        let Some((user, capabilities)) = &self.user else {
+            let mut words = self.under.iter().map(Path::new).chain([self.program.as_path()]);
+            let mut command = Command::new(words.next().unwrap());
+            command.args(words);
+            return command;
+        };
+        assert!(self.under.is_empty(), "not as another user");
         // Where the program lies, that user may not be allowed to look.
         let program = dir.join("program");
         if !program.exists() {
@@ -170,6 +185,7 @@ impl Farm {
     pub fn of(program: &str, server: impl Into<String>) -> FarmBuilder {
         FarmBuilder {
             program: program.into(),
+            under: Vec::new(),
             server: server.into(),
             arguments: Vec::new(),
             environment: Vec::new(),

@@ -82,7 +82,7 @@ pub struct JobSnapshot {
     pub last_error: Option<LastError>,
     /// The jobs that its processes have answered, living and ended, failed ones too.
     pub jobs_done: u64,
-    /// Its processes die at once, again and again. `None`: they don't.
+    /// Its processes die at once, or can't be started, again and again, and it lacks some. `None`: it does not.
     pub failing: Option<Failing>,
     /// What the job servers said at the last look, added up over its functions; `None`: nothing yet.
     pub queue: Option<QueueSnapshot>,
@@ -111,13 +111,33 @@ pub struct ProcessSnapshot {
     pub current: Option<CurrentJob>,
 }
 
-/// Processes of a job that die at once, again and again.
+/// Processes of a job that die at once, or can't be started, again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failing {
     /// How often in a row.
     pub times: u32,
     /// Until when none is started; in the past while the next one is on trial.
     pub held_until: Time,
+    /// What it was the last time.
+    pub failure: Failure,
+}
+
+/// What goes wrong with a process that does not come to serve. Displayed as what is said of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It ended as soon as it had started.
+    DiedAtOnce,
+    /// It could not be started.
+    NotStarted,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::DiedAtOnce => "end as soon as they start",
+            Self::NotStarted => "can't be started",
+        })
+    }
 }
 
 /// What the job servers said of a job.

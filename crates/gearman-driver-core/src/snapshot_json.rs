@@ -221,7 +221,7 @@ mod tests {
     use crate::manager::FunctionStatus;
     use crate::process::{ActivityState, CurrentJob, HostId};
     use crate::scaling::Decision;
-    use crate::snapshot::{Failing, QueueSnapshot};
+    use crate::snapshot::{Failing, Failure, QueueSnapshot};
 
     fn pretty(snapshot: &Snapshot) -> String {
         let value: serde_json::Value = serde_json::from_str(&to_json(snapshot)).unwrap();
@@ -256,7 +256,7 @@ mod tests {
             last_run: Some(UnixSeconds(1_264_797_432)),
             last_error: Some(LastError { at: UnixSeconds(1_264_797_437), message: "bad\u{9b}\u{202e}\nü".to_owned() }),
             jobs_done: 9,
-            failing: Some(Failing { times: 3, held_until: at(104) }),
+            failing: Some(Failing { times: 3, held_until: at(104), failure: Failure::DiedAtOnce }),
             queue: Some(QueueSnapshot {
                 status: FunctionStatus { queue: 8, busy: 1, running: 2 },
                 seen: at(98),

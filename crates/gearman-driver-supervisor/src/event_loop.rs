@@ -11,6 +11,7 @@ use gearman_driver_core::order::OrderId;
 use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
 use gearman_driver_front::{Handle, Request, console};
+use gearman_driver_sys::limits;
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, ToHost};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -129,7 +130,11 @@ pub(crate) fn run_with(setup: Setup, reachable: impl FnOnce(&Handle)) -> Result<
             if let Ok(address) = listener.local_addr() {
                 log.info(&format!("console listens on {address}"));
             }
-            tokio::spawn(console::serve(listener, handle, Arc::new(supervisor.setup.commands.clone())));
+            let told = log.clone();
+            let refused = move |error| {
+                told.warn(&format!("The console takes no new connection for now: {}", limits::explain(error)));
+            };
+            tokio::spawn(console::serve(listener, handle, Arc::new(supervisor.setup.commands.clone()), refused));
         }
         let (code, message) = supervisor.run(&mut news, requests).await;
         // The answer to a console's `shutdown` may have been given in the last turn: its session sends it now.
@@ -178,7 +183,7 @@ impl Supervisor {
     ) -> Result<(Self, mpsc::Receiver<News>, Handle, mpsc::Receiver<Request>), RunError> {
         let failed = |what| move |source| RunError::Setup { what, source };
         gearman_driver_sys::reap::become_subreaper().map_err(failed("the reaping of orphans"))?;
-        if let Err(error) = gearman_driver_sys::fds::raise_limit() {
+        if let Err(error) = limits::raise_open_files() {
             log.warn(&format!("the limit of open files can't be raised: {error}"));
         }
         let (news, news_queue) = mpsc::channel(NEWS);
@@ -199,7 +204,7 @@ impl Supervisor {
         let supervisor = Self {
             clock,
             runtime_dir: RuntimeDir::create(setup.config.name.as_deref()).map_err(failed("the run-time directory"))?,
-            scoreboard: Scoreboard::create().map_err(failed("the scoreboard"))?,
+            scoreboard: Scoreboard::create().map_err(limits::explain).map_err(failed("the scoreboard"))?,
             published: Published::default(),
             state,
             hosts: BTreeMap::new(),
@@ -240,7 +245,8 @@ impl Supervisor {
                 return end;
             }
             // Asked anew each time: any event may have moved it.
-            let deadline = self.manager.next_deadline().map(|time| self.clock.until(time));
+            let deadline = self.manager.next_deadline().into_iter().chain(self.state.next_try()).min();
+            let deadline = deadline.map(|time| self.clock.until(time));
             let look = (!self.published.is_empty()).then_some(ANSWERS_INTERVAL);
             let deadline = deadline.into_iter().chain(look).min();
             let due = async {
@@ -254,6 +260,7 @@ impl Supervisor {
                 Some(news) = news.recv() => self.news(news).await,
                 Some(request) = requests.recv() => self.request(request).await,
                 () = due => {
+                    self.state.try_again(self.clock.now(), &self.log);
                     self.note_answers().await;
                     self.observe_processes().await;
                     self.event(Event::Tick).await;

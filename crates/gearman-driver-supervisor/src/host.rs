@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use gearman_driver_core::process::{ExitStatus, HostId};
+use gearman_driver_sys::limits;
 use gearman_driver_wire::host::{FromHost, Lines, ToHost, encode};
 use gearman_driver_wire::role::{PADDING_VARIABLE, ROLE_VARIABLE, Role, padding};
 use nix::unistd::Pid;
@@ -52,11 +53,13 @@ impl Host {
         log: &Log,
         news: &mpsc::Sender<News>,
     ) -> io::Result<Self> {
+        let mut starter = Command::new(executable);
+        limits::hand_down_open_files(&mut starter);
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (out_read, out_write) = io::pipe()?;
         let (err_read, err_write) = io::pipe()?;
-        let child = Command::new(executable)
+        let child = starter
             .arg0(names::program(&command.arguments))
             .args(command.arguments.iter().skip(1))
             .env(ROLE_VARIABLE, Role::Host { socket: 0 }.value())

@@ -1,13 +1,15 @@
 //! The log: where lines go, in which form, from which level on.
 //!
 //! A line is one write to a file opened for appending, so that rotation by renaming (then USR1) and by copying and
-//! truncating both work, and lines of several writers don't mix.
+//! truncating both work, and lines of several writers don't mix. Lines that can't be written (the disk is full) are lost:
+//! told on standard error when it begins, and with their number in the log when it is over.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use gearman_driver_core::config::Config;
 use gearman_driver_core::layout::{Layout, Record};
@@ -53,6 +55,19 @@ struct Sink {
     /// Standard error is a terminal: the lines are shown there too.
     terminal: bool,
     line: String,
+    lost: Lost,
+}
+
+/// What could not be written since something last could.
+#[derive(Debug, Default)]
+struct Lost {
+    lines: u64,
+    /// The last that was written is a part of a line.
+    cut: bool,
+    /// Why.
+    reason: String,
+    /// When it was last told on standard error.
+    told: Option<Instant>,
 }
 
 impl Log {
@@ -70,7 +85,7 @@ impl Log {
     fn open_at(path: &Path, level: Level, config: &Config, clock: Clock) -> Result<Self, LogError> {
         let file = if path == Path::new("-") { None } else { Some((path.to_owned(), append(path)?)) };
         let terminal = file.is_some() && io::stderr().is_terminal();
-        let sink = Mutex::new(Sink { file, terminal, line: String::new() });
+        let sink = Mutex::new(Sink { file, terminal, line: String::new(), lost: Lost::default() });
         let form = match config.log_format {
             LogFormat::Layout => Form::Layout(config.loglayout.clone()),
             LogFormat::Json => Form::Json(config.name.clone()),
@@ -86,7 +101,10 @@ impl Log {
         let Some((path, _)) = &sink.file else { return };
         let path = path.clone();
         match append(&path) {
-            Ok(file) => sink.file = Some((path, file)),
+            Ok(file) => {
+                sink.file = Some((path, file));
+                sink.lost.cut = false;
+            }
             Err(error) => {
                 drop(sink);
                 self.error(&format!("{error}; the log goes on in the old file"));
@@ -118,34 +136,35 @@ impl Log {
         let inner = &*self.inner;
         let time = jiff::ZonedDateTime::now();
         let mut sink = inner.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        let Sink { file, terminal, line } = &mut *sink;
+        let Sink { file, terminal, line, lost } = &mut *sink;
         line.clear();
-        match &inner.form {
-            Form::Json(driver) => entry.json(&time, driver.as_deref(), line),
-            Form::Layout(layout) => {
-                let category = printable(entry.category);
-                let since_start = inner.clock.now().uptime();
-                for entry in entry.lines() {
-                    let record = Record {
-                        time: time.clone(),
-                        level: entry.level,
-                        category: &category,
-                        message: &entry.to_string(),
-                        pid: inner.pid,
-                        host: &inner.host,
-                        since_start,
-                    };
-                    layout.render(&record, line);
+        let before = lost.lines;
+        if before > 0 {
+            // What was cut ends here; the next line is whole.
+            line.push_str(if lost.cut { "\n" } else { "" });
+            let message = format!("{before} line(s) of this log were lost here: {}", lost.reason);
+            inner.render(&Entry::new(Level::Warn, CATEGORY, &message), &time, line);
+        }
+        let own = line.len();
+        inner.render(entry, &time, line);
+        let written = match file {
+            Some((_, file)) => write_whole(file, line.as_bytes()),
+            None => write_whole(&mut io::stderr(), line.as_bytes()),
+        };
+        match written {
+            Ok(()) => *lost = Lost { told: lost.told, ..Lost::default() },
+            Err((written, error)) => {
+                lost.note(&line.as_bytes()[..written], own, &error);
+                if let Some((path, _)) = file
+                    && lost.is_to_be_told()
+                {
+                    let path = path.display();
+                    let _ = writeln!(io::stderr(), "the log file {path} can't be written: {error}; its lines are lost");
                 }
             }
         }
-        // A full disk stops the log, and nothing else: there is nobody to tell.
-        let _ = match file {
-            Some((_, file)) => file.write_all(line.as_bytes()),
-            None => io::stderr().write_all(line.as_bytes()),
-        };
         if *terminal {
-            let _ = io::stderr().write_all(line.as_bytes());
+            let _ = io::stderr().write_all(&line.as_bytes()[own..]);
         }
         if line.capacity() > 64 << 10 {
             *line = String::new();
@@ -169,6 +188,69 @@ impl Log {
     }
 }
 
+impl Inner {
+    /// Appends the lines of a record.
+    fn render(&self, entry: &Entry<'_>, time: &jiff::ZonedDateTime, line: &mut String) {
+        match &self.form {
+            Form::Json(driver) => entry.json(time, driver.as_deref(), line),
+            Form::Layout(layout) => {
+                let category = printable(entry.category);
+                let since_start = self.clock.now().uptime();
+                for entry in entry.lines() {
+                    let record = Record {
+                        time: time.clone(),
+                        level: entry.level,
+                        category: &category,
+                        message: &entry.to_string(),
+                        pid: self.pid,
+                        host: &self.host,
+                        since_start,
+                    };
+                    layout.render(&record, line);
+                }
+            }
+        }
+    }
+}
+
+/// How soon it is told again on standard error that lines are lost, where there is room now and then.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
+
+impl Lost {
+    /// A record was not written, or a part of it. Its first `own` bytes tell of those before it.
+    fn note(&mut self, written: &[u8], own: usize, error: &io::Error) {
+        if written.len() >= own && own > 0 {
+            // That much has been told.
+            self.lines = 0;
+        }
+        self.lines += 1;
+        self.cut = written.last().map_or(self.cut, |byte| *byte != b'\n');
+        self.reason = error.to_string();
+    }
+
+    fn is_to_be_told(&mut self) -> bool {
+        let due = self.told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL);
+        if due && self.lines == 1 {
+            self.told = Some(Instant::now());
+        }
+        due && self.lines == 1
+    }
+}
+
+/// Writes all, in one go where the system does; else how much was written, and why no more.
+fn write_whole(out: &mut impl Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match out.write(&bytes[written..]) {
+            Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
+            Ok(n) => written += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err((written, error)),
+        }
+    }
+    Ok(())
+}
+
 /// The driver's own category (`%c`), as the original's logger.
 pub(crate) const CATEGORY: &str = "Gearman::Driver";
 
@@ -178,4 +260,51 @@ fn index(level: Level) -> u8 {
 
 fn append(path: &Path) -> Result<File, LogError> {
     OpenOptions::new().append(true).create(true).open(path).map_err(|source| LogError { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes more.
+    struct Disk {
+        room: usize,
+        text: Vec<u8>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let n = bytes.len().min(self.room);
+            if n == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.room -= n;
+            self.text.extend_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_lost_is_counted_and_a_cut_line_is_ended() {
+        let mut disk = Disk { room: 3, text: Vec::new() };
+        let mut lost = Lost::default();
+        let (written, error) = write_whole(&mut disk, b"first\n").unwrap_err();
+        lost.note(&b"first\n"[..written], 0, &error);
+        assert_eq!((written, lost.lines, lost.cut, lost.is_to_be_told()), (3, 1, true, true));
+        let (written, error) = write_whole(&mut disk, b"second\n").unwrap_err();
+        lost.note(&b"second\n"[..written], 0, &error);
+        assert_eq!((lost.lines, lost.cut, lost.is_to_be_told()), (2, true, false));
+        // Room for what tells of these two, and not for the third.
+        disk.room = 10;
+        let text = b"\n2 lost\nthird\n";
+        let (written, error) = write_whole(&mut disk, text).unwrap_err();
+        lost.note(&text[..written], 8, &error);
+        assert_eq!((lost.lines, lost.cut), (1, true));
+        assert_eq!(String::from_utf8(disk.text).unwrap(), "fir\n2 lost\nth");
+        assert!(!lost.is_to_be_told(), "told a moment ago");
+    }
 }

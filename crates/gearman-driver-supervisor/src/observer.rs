@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use gearman_driver_core::manager::FunctionStatus;
+use gearman_driver_sys::limits;
 use gearman_protocol::ServerList;
 use gearman_protocol::admin::{AdminLine, AdminReader, StatusRow};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -107,7 +108,7 @@ async fn look(server: &mut Server) -> io::Result<Vec<StatusRow>> {
     let connection = match &mut server.connection {
         Some(connection) => connection,
         None => {
-            let connection = TcpStream::connect(&server.address).await?;
+            let connection = TcpStream::connect(&server.address).await.map_err(limits::explain)?;
             connection.set_nodelay(true)?;
             server.connection.insert(connection)
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::manager::{Effect, Event};
 use gearman_driver_core::process::{HostId, ProcessId};
+use gearman_driver_sys::limits;
 use gearman_driver_wire::host::ToHost;
 use gearman_driver_wire::program::ProgramConfiguration;
 use nix::sys::signal::{Signal, kill};
@@ -61,7 +62,7 @@ impl Supervisor {
     pub(crate) fn try_start_host(&mut self, id: HostId, number: u32) -> Result<(), String> {
         let executable = self.generations.executable(number, &self.setup.host)?;
         let host = Host::start(id, number, &executable, &self.setup.host, &self.log, &self.news)
-            .map_err(|error| format!("a host can't be started: {error}"))?;
+            .map_err(|error| format!("a host can't be started: {}", limits::process_refused(&error)))?;
         host.send(&match self.generations.get(number) {
             Some(generation) => self.load(number, generation),
             None => ToHost::Describe,

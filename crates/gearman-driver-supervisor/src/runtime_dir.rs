@@ -2,9 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use gearman_driver_sys::limits;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::signal::kill;
 use nix::sys::stat::Mode;
@@ -29,6 +32,7 @@ impl RuntimeDir {
         let parent = parent();
         remove_left_behind(&parent);
         let name = name.map(|name| format!("{name}-")).unwrap_or_default();
+        // An error names the path.
         let dir = tempfile::Builder::new()
             .prefix(&format!("{PREFIX}{}-{name}", std::process::id()))
             // Without it the umask alone decides.
@@ -54,8 +58,14 @@ impl RuntimeDir {
     pub(crate) fn fifo(&self, name: &str) -> io::Result<(PathBuf, File)> {
         let path = self.dir.path().join(name);
         make_fifo(&path).map_err(|error| self.explain(&error))?;
-        let file = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
-        Ok((path, file))
+        let file = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path);
+        match file.and_then(|file| leaves_some(&file, limits::open_files()).map(|()| file)) {
+            Ok(file) => Ok((path, file)),
+            Err(error) => {
+                let _ = fs::remove_file(&path);
+                Err(limits::explain(error))
+            }
+        }
     }
 
     /// What an operator needs to know beside the system's word.
@@ -70,6 +80,17 @@ impl RuntimeDir {
         );
         io::Error::new(error.kind(), text)
     }
+}
+
+/// So many descriptors are not given to processes: the console, a new host, the observer and the log need some, most of
+/// all where there are too few.
+const SPARE_DESCRIPTORS: u64 = 24;
+
+/// An error where the lowest descriptor that was free is one of the last that this process may have.
+fn leaves_some(file: &File, limit: u64) -> io::Result<()> {
+    let number = u64::try_from(file.as_raw_fd()).unwrap_or(0);
+    let spare = SPARE_DESCRIPTORS.min(limit / 4);
+    if number < limit.saturating_sub(spare) { Ok(()) } else { Err(Errno::EMFILE.into()) }
 }
 
 /// `$XDG_RUNTIME_DIR` or `$TMPDIR` where one is set, else shared memory, else the system's temporary directory.

@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gearman_driver_core::config::Config;
 use gearman_driver_core::manager::Suspect;
@@ -32,12 +32,17 @@ pub(crate) struct State {
     server: String,
     /// A failure was told since the last success.
     told: bool,
+    /// What could not be kept, and when that is tried again.
+    unkept: Option<(Vec<Suspect>, Time)>,
 }
+
+/// How soon it is tried again to keep what could not be kept: there may be room on the disk again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 impl State {
     /// Keeps nothing.
     pub(crate) fn none() -> Self {
-        Self { dir: None, lock: None, code: String::new(), server: String::new(), told: false }
+        Self { dir: None, lock: None, code: String::new(), server: String::new(), told: false, unkept: None }
     }
 
     /// The directory of this driver, and what an earlier one has left there.
@@ -83,10 +88,26 @@ impl State {
             let text = suspects_json::write(suspects, &self.code, &self.server, now, unix_now());
             self.write(&dir, &text)
         };
+        self.unkept = None;
         match kept {
             Ok(()) => self.told = false,
-            Err(error) => self.tell(&error, log),
+            Err(error) => {
+                self.tell(&error, log);
+                self.unkept = Some((suspects.to_vec(), now + RETRY_INTERVAL));
+            }
         }
+    }
+
+    /// Keeps what could not be kept before, when it is time.
+    pub(crate) fn try_again(&mut self, now: Time, log: &Log) {
+        if let Some((suspects, _)) = self.unkept.take_if(|(_, due)| *due <= now) {
+            self.keep(&suspects, now, log);
+        }
+    }
+
+    /// When that is.
+    pub(crate) fn next_try(&self) -> Option<Time> {
+        self.unkept.as_ref().map(|(_, due)| *due)
     }
 
     fn tell(&mut self, error: &io::Error, log: &Log) {
@@ -183,8 +204,6 @@ fn unix_now() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use gearman_driver_core::config::{Layer, Origin};
     use gearman_driver_core::process::{ExitStatus, JobAtWork};
 
@@ -266,6 +285,14 @@ mod tests {
             state.keep(&[suspect()], Time::START, &log);
         }
         insta::assert_snapshot!(logged(temp.path()), @"WARN the deaths of jobs can't be kept in DIR/file/sub: Not a directory (os error 20); choose another directory with --state-dir, `off` for none");
+        // It is tried again, and kept when that goes well.
+        let due = state.next_try().unwrap();
+        fs::remove_file(temp.path().join("file")).unwrap();
+        state.try_again(Time::START, &log);
+        assert!(!dir.exists(), "not before its time");
+        state.try_again(due, &log);
+        assert!(dir.join(FILE).exists());
+        assert_eq!(state.next_try(), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use gearman_driver_core::duration;
 use gearman_driver_core::level::Level;
 use gearman_driver_core::log_entry::Entry;
 use gearman_driver_core::process::ExitStatus;
+use gearman_driver_sys::limits;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::mpsc;
@@ -87,8 +88,9 @@ impl UnknownJobCommand {
             }
             Err(error) => {
                 self.log.error(&format!(
-                    "unknown_job_command: {program} can't be started for function {}: {error}",
-                    unknown.function
+                    "unknown_job_command: {program} can't be started for function {}: {}",
+                    unknown.function,
+                    limits::process_refused(&error)
                 ));
                 None
             }
@@ -106,7 +108,9 @@ impl UnknownJobCommand {
         let status = unknown.status;
         let numbers = [status.queue, status.busy, status.free(), status.running].map(|number| number.to_string());
         let names = ["GEARMAN_QUEUE", "GEARMAN_BUSY", "GEARMAN_FREE", "GEARMAN_RUNNING"];
-        let child = Command::new(program)
+        let mut starter = Command::new(program);
+        limits::hand_down_open_files(&mut starter);
+        let child = starter
             .args(arguments)
             .arg(&unknown.function)
             .args(&numbers)

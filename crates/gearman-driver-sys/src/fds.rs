@@ -1,10 +1,9 @@
-//! Descriptors: which are sockets, how many may be open, and which is the host's socket.
+//! Descriptors: which are sockets, and which is the host's socket.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::SockRef;
 
 /// The descriptors of this process that are sockets.
@@ -58,18 +57,6 @@ pub fn take_inherited_socket(number: RawFd) -> io::Result<OwnedFd> {
         return Err(io::Error::last_os_error());
     }
     Ok(copy)
-}
-
-/// Allows this process as many open descriptors as it may have; the number.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn raise_limit() -> io::Result<u64> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
-    }
-    Ok(hard)
 }
 
 #[cfg(test)]

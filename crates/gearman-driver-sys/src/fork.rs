@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{ForkResult, Pid, gettid};
 
+use crate::limits::process_refused;
 use crate::stat;
 
 /// What [`fork`] returned, in which process.
@@ -31,9 +32,7 @@ pub enum ForkError {
         names: Vec<String>,
     },
     /// The kernel refused.
-    #[error(
-        "fork failed: {0} (is the limit of processes reached? see `ulimit -u`, or the pids limit of the container)"
-    )]
+    #[error("fork failed: {}", process_refused(&(*.0).into()))]
     Kernel(#[from] nix::Error),
     /// The threads could not be counted.
     #[error("the threads of this process can't be counted in /proc/self/task: {0}")]

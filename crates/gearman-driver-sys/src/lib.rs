@@ -13,7 +13,8 @@
 //! - [`hugepages`]: huge pages for what a host has loaded.
 //! - [`heap`]: the C library's heap, made ready for forks.
 //! - [`memory`]: how much memory this process shares with no other.
-//! - [`fds`]: descriptors: which are sockets, how many may be open.
+//! - [`fds`]: descriptors: which are sockets.
+//! - [`limits`]: how many descriptors may be open, and what to say when a limit is reached.
 
 pub mod accounts;
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod fork;
 pub mod heap;
 pub mod hugepages;
 pub mod lifeline;
+pub mod limits;
 pub mod memory;
 pub mod privileges;
 pub mod reap;

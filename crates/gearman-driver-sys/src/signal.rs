@@ -117,6 +117,25 @@ pub(crate) fn handle_with(signal: Signal, handler: extern "C" fn(libc::c_int)) -
     Ok(())
 }
 
+/// Undoes what whoever started this process did to its signals: none is held back any more (those that wait arrive), and
+/// the end of a child is told again where it was ignored (the kernel would reap it, and nobody could learn how it ended).
+///
+/// Of the signals that are handled here, an ignored one needs nothing: the handler takes its place. The mask is that of
+/// the calling thread, and of those that it starts.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn take_all() -> io::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed; the old action is given back, as `restore` would lose a handler.
+    let old = unsafe { sigaction(Signal::SIGCHLD, &default) }?;
+    if !matches!(old.handler(), SigHandler::SigIgn) {
+        // SAFETY: what was there a moment ago.
+        unsafe { sigaction(Signal::SIGCHLD, &old) }?;
+    }
+    set_mask(&SigSet::empty())
+}
+
 /// Holds back all signals around a fork, so that the child handles none with the parent's handlers.
 ///
 /// # Errors

@@ -12,9 +12,11 @@ use gearman_driver_core::duration;
 use gearman_driver_front::Handle;
 use gearman_driver_front::console::Commands;
 use gearman_driver_supervisor::{HostCommand, Setup, UnknownJob, UnknownJobCallback};
+use gearman_driver_sys::signal;
 use gearman_driver_wire::program::ProgramConfiguration;
 use gearman_driver_worker::AddedJob;
 use gearman_driver_worker::host::Program;
+use nix::sys::signal::Signal;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -365,6 +367,11 @@ impl Driver {
 
     fn run_role(mut self, name: &str) -> Result<u8, String> {
         self.take_role(name)?;
+        // Before anything is forked or threads are started, which inherit it. (A host does the same for itself.)
+        signal::take_all()
+            // A file that is as large as it may be (`ulimit -f`) is an error to write to, and not the end of the driver.
+            .and_then(|()| signal::disregard(&[Signal::SIGXFSZ]))
+            .map_err(|error| format!("signals can't be taken: {error}"))?;
         #[cfg(feature = "cli")]
         if let Some(command_line) = self.command_line.take() {
             return cli::run(self, &command_line, name);

@@ -80,10 +80,19 @@ impl Pidfile {
                 }
                 Err(error) => return Err(failed(error)),
             }
-            file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-            file.write_all(format!("{}\n", std::process::id()).as_bytes()).map_err(failed)?;
-            return Ok(Self { path: path.to_owned(), file });
+            // From here on it is removed where it can't be written, on a full disk.
+            let mut pidfile = Self { path: path.to_owned(), file };
+            pidfile.write(std::process::id()).map_err(failed)?;
+            return Ok(pidfile);
         }
+    }
+}
+
+impl Pidfile {
+    fn write(&mut self, pid: u32) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(format!("{pid}\n").as_bytes())
     }
 }
 

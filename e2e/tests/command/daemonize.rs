@@ -41,6 +41,20 @@ fn the_caller_exits_when_the_driver_is_ready_and_term_ends_the_daemon() {
 }
 
 #[test]
+fn it_detaches_also_where_its_parent_ignores_the_ends_of_children() {
+    let server = Gearmand::start();
+    let mut farm = farm(&server)
+        .under(&["env", "--ignore-signal=CHLD", "--block-signal=CHLD"])
+        .args("--daemonize --pidfile d.pid --interval 0")
+        .start_unwatched();
+    assert!(farm.wait_exit().success(), "{}", farm.state());
+    let daemon = Daemon { pid: pid_in(&farm.dir().join("d.pid")).unwrap() };
+    assert_eq!(client(&server).run(ECHO, b"hello").unwrap(), b"hello");
+    daemon.signal(Signal::SIGTERM);
+    farm.wait("the daemon ends", || (!is_alive(daemon.pid)).then_some(()));
+}
+
+#[test]
 fn a_driver_that_cannot_start_is_told_on_the_callers_stderr() {
     let server = Gearmand::start();
     // The console's port is taken.

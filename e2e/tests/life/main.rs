@@ -3,6 +3,9 @@
 //! Tests that name no kind of job server have little to do with it, and run with gearmand.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod console;
+mod descriptors;
+mod disk;
 mod drains;
 mod faulty;
 mod frozen;
@@ -15,6 +18,7 @@ mod proxy;
 mod reload;
 mod runtime_dir;
 mod servers;
+mod shortage;
 mod shutdown;
 mod signals;
 mod supervisor;

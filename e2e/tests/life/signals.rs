@@ -1,17 +1,72 @@
 //! Signals that end nothing, and those that are sent to the wrong process.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 
 use e2e::{ServerKind, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
-use crate::support::{Notes, farm, job, registered, run, scale, signal, wait_gone};
+use crate::support::{Notes, assert_no_zombies, everybody, farm, job, registered, run, scale, signal, wait_gone};
 
 // Not on both, but with gearmand alone: logs and hosts know no job server.
 on_both_job_servers! {
     term_to_one_process_drains_it,
     int_to_one_process_drains_it,
+}
+
+/// Supervisors hold signals back in the process that starts others, `nohup` ignores HUP, a shell INT and QUIT of what it
+/// starts in the background, and who wants no zombies CHLD: each of it is passed on by exec.
+fn it_obeys_whatever_its_parent_did_to_signals(under: &[&str]) {
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    let mut farm = farm(&server.address(), &notes, "").under(under).start();
+    scale(&farm, &server, "gate", 1);
+    scale(&farm, &server, "seen_by_child", 1);
+    let dead = scale(&farm, &server, "note", 1)[0];
+    signal(dead, Signal::SIGKILL);
+    let _ = farm.wait_log(&format!("({dead}) [{}] Exited with status 9", job("note")));
+    assert_no_zombies(&farm);
+    let seen = run(&server.address(), "seen_by_child", "").join().unwrap().unwrap();
+    let held_back = seen.lines().find(|line| line.starts_with("STATUS SigBlk:")).unwrap();
+    assert!(held_back.ends_with("\t0000000000000000"), "{held_back}");
+    let log = farm.dir().join("driver.log");
+    fs::rename(&log, farm.dir().join("driver.log.1")).unwrap();
+    farm.signal(Signal::SIGUSR1);
+    let _ = farm.wait_log("log file opened anew");
+    farm.signal(Signal::SIGHUP);
+    let _ = farm.wait_log("generation 2 has taken over");
+    // The host that is no longer needed is reaped, too.
+    assert_no_zombies(&farm);
+    let answer = run(&server.address(), "gate", "a");
+    notes.wait_begun(&farm, 1);
+    let all = everybody(&farm);
+    farm.signal(Signal::SIGINT);
+    let _ = farm.wait_log("INT");
+    notes.open("a");
+    assert_eq!(answer.join().unwrap().unwrap(), "a");
+    assert!(farm.wait_exit().success(), "{}", farm.state());
+    wait_gone(&all);
+    assert_eq!(notes.counts()["a"], 1);
+}
+
+#[test]
+fn signals_that_were_held_back_when_it_was_started_are_obeyed() {
+    it_obeys_whatever_its_parent_did_to_signals(&["env", "--block-signal"]);
+}
+
+#[test]
+fn signals_that_were_ignored_when_it_was_started_are_obeyed() {
+    it_obeys_whatever_its_parent_did_to_signals(&["env", "--ignore-signal"]);
+}
+
+#[test]
+fn a_term_that_was_sent_while_it_was_held_back_ends_a_driver_that_is_starting() {
+    let (server, notes) = (Gearmand::start(), Notes::new());
+    // The shell that becomes the driver signals itself before.
+    let mut farm = farm(&server.address(), &notes, "")
+        .under(&["env", "--block-signal=TERM", "sh", "-c", r#"kill $$; exec "$0" "$@""#])
+        .start_unwatched();
+    assert_eq!(farm.wait_exit().signal(), Some(15), "nothing is there yet that could be drained: {}", farm.state());
 }
 
 #[test]

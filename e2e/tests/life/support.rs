@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -155,6 +156,12 @@ pub(crate) fn cpu(pids: &[u32]) -> Duration {
     };
     // USER_HZ is 100 wherever Linux runs.
     Duration::from_millis(10 * pids.iter().map(ticks).sum::<u64>())
+}
+
+/// Sets a limit of a running process.
+pub(crate) fn prlimit(pid: u32, limit: &str) {
+    let status = Command::new("prlimit").args([&format!("--pid={pid}"), limit]).status();
+    assert!(status.is_ok_and(|status| status.success()), "the command prlimit (of util-linux) is needed");
 }
 
 /// How long something takes.

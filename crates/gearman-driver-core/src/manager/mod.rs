@@ -157,7 +157,7 @@ impl Manager {
             generation: self.hosts.generation,
             loading: self.reload.loading_generation(),
             max_idle_time: self.settings.max_idle_time,
-            jobs: self.jobs.values().map(Job::snapshot).collect(),
+            jobs: self.jobs.values().map(|job| job.snapshot(now)).collect(),
             ..Snapshot::default()
         }
     }

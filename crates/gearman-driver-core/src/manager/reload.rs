@@ -213,8 +213,8 @@ impl Manager {
         let mut judged = self.jobs.iter().filter(|(name, _)| !trial.failing_before.contains(*name));
         let dead = judged.clone().find(|(_, job)| !job.is_proven() && job.deaths_in_a_row() >= DEATHS_ON_TRIAL);
         if let Some((name, job)) = dead {
-            let why =
-                format!("processes of type {name} end as soon as they start, {} times in a row", job.deaths_in_a_row());
+            let (failure, times) = (job.last_failure(), job.deaths_in_a_row());
+            let why = format!("processes of type {name} {failure}, {times} times in a row");
             return self.take_back(&why, now, out);
         }
         if self.hosts.state.is_ready() && judged.all(|(_, job)| job.has_settled()) {

@@ -1,7 +1,8 @@
 //! Accepts connections, and bounds their number.
 
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,8 +27,18 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 6;
 
-/// Serves the console on `listener`, for ever. Dropping the future closes all connections.
-pub async fn serve(listener: TcpListener, handle: Handle, commands: Arc<Commands>) {
+/// How soon it is told again that connections can't be accepted.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Serves the console on `listener`, for ever. Dropping the future closes all connections. `refused` is told, now and then,
+/// why the system gives no connection.
+pub async fn serve(
+    listener: TcpListener,
+    handle: Handle,
+    commands: Arc<Commands>,
+    refused: impl Fn(io::Error) + Send + 'static,
+) {
+    let mut told: Option<Instant> = None;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
     let mut clients = JoinSet::new();
@@ -36,9 +47,19 @@ pub async fn serve(listener: TcpListener, handle: Handle, commands: Arc<Commands
             accepted = listener.accept() => accepted,
             Some(_) = clients.join_next() => continue,
         };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // A client that has gone before it was accepted is nothing to tell of.
+                if error.kind() != io::ErrorKind::ConnectionAborted
+                    && told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL)
+                {
+                    told = Some(Instant::now());
+                    refused(error);
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
         };
         tune(&stream);
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {

@@ -80,9 +80,10 @@ where
 
 async fn respond(line: &str, handle: &Handle, commands: &Commands) -> Result<(Vec<u8>, Next), DriverGone> {
     // Nonsense doesn't cost the driver a snapshot.
-    if let Err(error) = commands.parse(line) {
-        return Ok((answer::error(&error), Next::Read));
-    }
+    let name = match commands.parse(line) {
+        Ok((command, _)) => command.name().to_owned(),
+        Err(error) => return Ok((answer::error(&error), Next::Read)),
+    };
     let action = {
         let snapshot = handle.snapshot().await?;
         commands.interpret(line, &snapshot)
@@ -93,7 +94,7 @@ async fn respond(line: &str, handle: &Handle, commands: &Commands) -> Result<(Ve
             return Ok((answer::lines(lines.iter().map(String::as_str)), Next::Read));
         }
         Ok(Action::Close) => return Ok((Vec::new(), Next::Close)),
-        Ok(Action::Run(task)) => return Ok((run(task, line, handle).await, Next::Read)),
+        Ok(Action::Run(task)) => return Ok((run(task, name, handle).await, Next::Read)),
         Ok(Action::Order(order)) => (order, Next::Read),
         Ok(Action::LastOrder(order)) => (order, Next::Close),
     };
@@ -104,7 +105,7 @@ async fn respond(line: &str, handle: &Handle, commands: &Commands) -> Result<(Ve
 }
 
 /// Runs a command of a program's own, off the event loop: it may block, and may wait for the event loop.
-async fn run(task: Task, line: &str, handle: &Handle) -> Vec<u8> {
+async fn run(task: Task, name: String, handle: &Handle) -> Vec<u8> {
     let handle = handle.clone();
     match tokio::task::spawn_blocking(move || task.run(&handle)).await {
         Ok(Ok(lines)) => {
@@ -112,10 +113,7 @@ async fn run(task: Task, line: &str, handle: &Handle) -> Vec<u8> {
             answer::lines(lines.iter().map(String::as_str))
         }
         Ok(Err(error)) => answer::lines([text::whole_line(&format!("ERR {error}")).as_str()]),
-        Err(_) => {
-            let name = line.split_ascii_whitespace().next().unwrap_or_default().to_owned();
-            answer::error(&CommandError::Panicked(name))
-        }
+        Err(_) => answer::error(&CommandError::Panicked(name)),
     }
 }
 

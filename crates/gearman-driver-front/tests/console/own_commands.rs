@@ -53,5 +53,6 @@ async fn errors_and_panics_are_answers() {
     let mut client = connect().await;
     assert_eq!(client.ask("own goal").await, "ERR no such\\nword\r\n.\r\n");
     assert_eq!(client.ask("own panic").await, "ERR command_failed: own panicked\r\n.\r\n");
+    assert_eq!(client.ask("own\x0bpanic again").await, "ERR command_failed: own panicked\r\n.\r\n");
     assert_eq!(client.ask("list").await, "a\r\nb\r\n.\r\n");
 }

@@ -112,7 +112,7 @@ pub(crate) async fn console(handle: Handle) -> SocketAddr {
 pub(crate) async fn console_with(handle: Handle, commands: Commands) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, handle, Arc::new(commands)));
+    tokio::spawn(serve(listener, handle, Arc::new(commands), |_| ()));
     address
 }
 

@@ -108,8 +108,11 @@ impl Host {
     /// Not inlined: its frame is large, and that of the caller is there in all processes.
     #[inline(never)]
     fn load(channel: &mut Channel, program: Program<'_>) -> Result<Option<Self>, String> {
-        signal::disregard(&DISREGARDED).map_err(|error| format!("signal handlers can't be set: {error}"))?;
-        let children = signal::SelfPipe::install(&[Signal::SIGCHLD])
+        // The mask last: what was held back arrives at handlers. A program may have started its driver from a thread that
+        // takes no signals, and a host that never hears of its children's ends reports none.
+        let children = signal::disregard(&DISREGARDED)
+            .and_then(|()| signal::SelfPipe::install(&[Signal::SIGCHLD]))
+            .and_then(|children| signal::take_all().map(|()| children))
             .map_err(|error| format!("signal handlers can't be set: {error}"))?;
         let mut message = channel.receive()?;
         if let Some(ToHost::Describe) = message {

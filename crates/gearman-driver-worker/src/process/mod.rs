@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gearman_driver_sys::lifeline::Lifeline;
+use gearman_driver_sys::limits::process_refused;
 use gearman_driver_sys::{signal, title};
 use gearman_driver_wire::client_id::client_id;
 use gearman_driver_wire::scoreboard::State;
@@ -130,7 +131,9 @@ fn start(plan: Plan) -> Result<i32, String> {
     match runtime {
         None => {
             JobLoop::new(&servers, &plan.server, &functions, &id, &worker, &board, &suspects, &stop)
-                .map_err(|error| format!("the thread that watches the jobs' time can't be started: {error}"))?
+                .map_err(|error| {
+                    format!("the thread that watches the jobs' time can't be started: {}", process_refused(&error))
+                })?
                 .run();
             worker.stop();
         }

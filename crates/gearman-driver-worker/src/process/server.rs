@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gearman_driver_sys::limits;
 use gearman_protocol::connection::prepare;
 use gearman_protocol::{Decoder, Packet, PacketType, ServerAddress, request};
 use nix::poll::PollFlags;
@@ -155,7 +156,8 @@ impl Server {
         }
         let address = *self.resolved.get(self.turn).ok_or_else(|| io::Error::other("the name has no address"))?;
         self.turn += 1;
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket =
+            Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(limits::explain)?;
         socket.set_nonblocking(true)?;
         match socket.connect(&address.into()) {
             Ok(()) => Ok(socket),

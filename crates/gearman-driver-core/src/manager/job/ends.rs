@@ -11,6 +11,7 @@ use crate::manager::Effect;
 use crate::manager::backoff::Jitter;
 use crate::manager::worker::Life;
 use crate::process::{Activity, ActivityState, ExitStatus, ProcessId};
+use crate::snapshot::{Failing, Failure};
 use crate::time::Time;
 
 /// A process that dies sooner than this, and has not answered a job, died "at once".
@@ -21,6 +22,18 @@ const GOOD_RUN: Duration = Duration::from_secs(2);
 const BLAMELESS_ENDS: u32 = 20;
 
 impl Job {
+    /// What is told of a job that can't have the processes that it should: they die again and again, or can't be started.
+    /// Nothing, though that is remembered, where all that are wanted by now are there and none is on trial.
+    pub(super) fn failing(&self, now: Time) -> Option<Failing> {
+        let untried = self.workers.range(self.trial_from..).next().is_none();
+        let has_all = self.has_workers() && untried && !self.lacks_some(now);
+        (self.backoff.is_failing() && self.bounds().max() > 0 && !has_all).then(|| Failing {
+            times: self.backoff.failures(),
+            held_until: self.backoff.held_until(),
+            failure: self.last_failure,
+        })
+    }
+
     /// A process that was asked for could not be started.
     pub(in crate::manager) fn spawn_failed(
         &mut self,
@@ -33,9 +46,11 @@ impl Job {
         let Some(worker) = self.workers.remove(&process) else {
             return;
         };
-        out.push(self.log(Level::Error, None, format!("Could not start a process of type {}: {error}", self.name)));
+        // Of those that were asked for together, one says what there is to say.
+        let level = if process < self.trial_from { Level::Debug } else { Level::Error };
+        out.push(self.log(level, None, format!("Could not start a process of type {}: {error}", self.name)));
         if !worker.was_asked_to_go() {
-            self.died_at_once(process, now, jitter, out);
+            self.failed(process, Failure::NotStarted, now, jitter, out);
         }
     }
 
@@ -62,7 +77,7 @@ impl Job {
         } else if is_blameless(status, &worker) && self.blameless_ends < BLAMELESS_ENDS {
             self.blameless_ends += 1;
         } else {
-            self.died_at_once(process, now, jitter, out);
+            self.failed(process, Failure::DiedAtOnce, now, jitter, out);
         }
     }
 
@@ -121,17 +136,19 @@ impl Job {
         Some(worker)
     }
 
-    fn died_at_once(&mut self, process: ProcessId, now: Time, jitter: &mut Jitter, out: &mut Vec<Effect>) {
+    /// A process could not be started, or died at once.
+    fn failed(&mut self, process: ProcessId, failure: Failure, now: Time, jitter: &mut Jitter, out: &mut Vec<Effect>) {
         if process < self.trial_from {
             return;
         }
+        self.last_failure = failure;
         let delay = self.backoff.failed(now, jitter);
         // Everything that has been asked for so far belongs to the round that has just failed.
         let newest = self.workers.last_key_value().map_or(process, |(&newest, _)| newest.max(process));
         self.trial_from = ProcessId(newest.0 + 1);
         if self.backoff.is_failing() {
             let message = format!(
-                "Processes of type {} end as soon as they start, {} times in a row: the next one in {:.1} s",
+                "Processes of type {} {failure}, {} times in a row: the next one in {:.1} s",
                 self.name,
                 self.backoff.failures(),
                 delay.as_secs_f64(),

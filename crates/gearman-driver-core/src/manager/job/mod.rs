@@ -23,7 +23,7 @@ use crate::limits::Limits;
 use crate::order::OrderError;
 use crate::process::{HostId, LastError, ProcessId};
 use crate::scaling::Decision;
-use crate::snapshot::{Failing, JobSnapshot, QueueSnapshot};
+use crate::snapshot::{Failure, JobSnapshot, QueueSnapshot};
 use crate::time::{Time, UnixSeconds};
 
 /// A job and its processes.
@@ -51,6 +51,8 @@ pub(super) struct Job {
     target: u32,
     workers: BTreeMap<ProcessId, Worker>,
     backoff: Backoff,
+    /// What that counts, the last time.
+    last_failure: Failure,
     /// Young processes that have ended in a row, and not by their own fault.
     blameless_ends: u32,
     /// Processes that were asked for before this one say nothing about whether starting works now: a burst of
@@ -111,6 +113,7 @@ impl Job {
             target: limits.min(),
             workers: BTreeMap::new(),
             backoff: Backoff::default(),
+            last_failure: Failure::DiedAtOnce,
             blameless_ends: 0,
             trial_from: ProcessId(0),
             generation_from: ProcessId(0),
@@ -347,7 +350,7 @@ impl Job {
         }
     }
 
-    pub(super) fn snapshot(&self) -> JobSnapshot {
+    pub(super) fn snapshot(&self, now: Time) -> JobSnapshot {
         let processes: Vec<_> = self.workers.values().filter_map(Worker::snapshot).collect();
         JobSnapshot {
             name: self.name.clone(),
@@ -362,10 +365,7 @@ impl Job {
             last_run: self.last_run,
             last_error: self.last_error.clone(),
             jobs_done: self.workers.values().map(Worker::jobs_done).fold(self.jobs_done_before, u64::saturating_add),
-            failing: self
-                .backoff
-                .is_failing()
-                .then(|| Failing { times: self.backoff.failures(), held_until: self.backoff.held_until() }),
+            failing: self.failing(now),
             queue: self.queue,
             decision: self.decision.clone(),
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Job, Worker};
 use crate::manager::worker::Life;
 use crate::process::{ActivityState, ProcessId};
+use crate::snapshot::Failure;
 use crate::time::Time;
 
 /// How often it is looked whether new processes have registered, while others wait for them to be replaced.
@@ -49,6 +50,11 @@ impl Job {
     /// Processes of the newest round that died at once, one after the other.
     pub(in crate::manager) fn deaths_in_a_row(&self) -> u32 {
         self.backoff.failures()
+    }
+
+    /// What is wrong with those.
+    pub(in crate::manager) fn last_failure(&self) -> Failure {
+        self.last_failure
     }
 
     pub(in crate::manager) fn is_failing(&self) -> bool {

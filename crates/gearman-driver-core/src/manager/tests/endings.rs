@@ -96,6 +96,57 @@ fn what_is_held_back_shows_as_failing_and_in_the_log() {
 }
 
 #[test]
+fn what_lives_and_is_all_that_is_wanted_by_now_is_not_failing() {
+    let mut d = driver([job("a", 2, 2)]);
+    d.at(10.0).exited(1, CRASH).then("spawn a#3");
+    d.spawned(3).then("");
+    // The first was a good run; these are not.
+    d.exited(3, CRASH).then("spawn a#4");
+    d.spawned(4).then("");
+    d.exited(4, CRASH).then("");
+    assert!(d.job("a").failing.is_some());
+    d.order(set("a", 1, 1)).then("ok");
+    assert_eq!(d.job("a").failing, None, "process 2 is all that is wanted, and lives");
+    // What is known of its processes is remembered: the next one comes when it would have come.
+    let held = d.manager.next_deadline();
+    d.order(set("a", 2, 2)).then("ok");
+    assert_eq!((held, d.job("a").failing.unwrap().times), (None, 2));
+    d.tick().then("spawn a#5");
+    assert_eq!(d.job("a").failing.unwrap().times, 2, "on trial");
+    d.spawned(5).then("");
+    d.exited(5, CRASH).then("");
+    assert_eq!(d.job("a").failing.unwrap().times, 3);
+    d.order(set("a", 0, 0)).then("stop 2; ok");
+    d.exited(2, ExitStatus::Code(0)).then("");
+    assert_eq!(d.job("a").failing, None, "nobody wants any");
+}
+
+#[test]
+fn of_starts_that_fail_together_one_is_told() {
+    let mut d = Driver::new(Settings::default());
+    d.when(Event::Started).then("start host 1");
+    d.host_ready([job("a", 3, 3)]).then("spawn a#1; spawn a#2; spawn a#3");
+    d.log();
+    d.spawned(1).then("");
+    d.spawn_failed(2).then("spawn a#4");
+    d.spawn_failed(3).then("spawn a#5");
+    d.spawn_failed(4).then("");
+    d.spawn_failed(5).then("");
+    assert_eq!(d.job("a").failing.unwrap().failure, crate::snapshot::Failure::NotStarted);
+    insta::assert_snapshot!(d.log(), @"
+    INFO (101) [a] Process started
+    ERROR Could not start a process of type a: no memory
+    DEBUG Starting 1 new process(es) of type a
+    DEBUG Could not start a process of type a: no memory
+    DEBUG Starting 1 new process(es) of type a
+    ERROR Could not start a process of type a: no memory
+    WARN Processes of type a can't be started, 2 times in a row: the next one in 1.1 s
+    DEBUG Could not start a process of type a: no memory
+    ");
+    d.tick().then("spawn a#6; spawn a#7");
+}
+
+#[test]
 fn a_good_run_resets_the_delays() {
     let mut d = driver([job("a", 1, 1)]);
     d.exited(1, CRASH).then("spawn a#2");

@@ -1,6 +1,6 @@
 //! `status`: all jobs, a row each.
 
-use gearman_driver_core::snapshot::JobSnapshot;
+use gearman_driver_core::snapshot::{Failing, JobSnapshot};
 use gearman_driver_core::time::UnixSeconds;
 
 use super::{Action, Call, Command, CommandError, text};
@@ -96,7 +96,7 @@ fn message(job: &JobSnapshot) -> Option<String> {
     let last = job.last_error.as_ref().map(|error| error.message.as_str()).filter(|message| !message.is_empty());
     let failing = job
         .failing
-        .map(|failing| format!("failing: its processes end as soon as they start, {} times in a row", failing.times));
+        .map(|Failing { times, failure, .. }| format!("failing: its processes {failure}, {times} times in a row"));
     let now = if job.paused { Some("paused: it has no process until resume".to_owned()) } else { failing };
     match (now, last) {
         (Some(now), Some(last)) => Some(text::one_line(&format!("{now}; last error: {last}"))),

@@ -1,7 +1,7 @@
 //! What each command answers and asks for, without a connection.
 
 use gearman_driver_core::process::{ActivityState, HostId, LastError};
-use gearman_driver_core::snapshot::{Failing, JobSnapshot, ProcessSnapshot, Snapshot};
+use gearman_driver_core::snapshot::{Failing, Failure, JobSnapshot, ProcessSnapshot, Snapshot};
 use gearman_driver_core::time::{Time, UnixSeconds};
 
 use super::*;
@@ -56,9 +56,10 @@ fn said(line: &str) -> String {
 
 #[test]
 fn a_job_whose_processes_die_says_so_in_the_column_for_errors() {
-    let failing = Some(Failing { times: 3, held_until: Time::START });
+    let failing = Some(Failing { times: 3, held_until: Time::START, failure: Failure::DiedAtOnce });
     let without = JobSnapshot { failing, ..job("a::first", 1, 1, &[]) };
     let last_error = Some(LastError { at: UnixSeconds(1_264_797_432), message: "no\ndisk".to_owned() });
+    let failing = failing.map(|failing| Failing { failure: Failure::NotStarted, ..failing });
     let with = JobSnapshot { failing, last_error, ..job("a::second", 1, 1, &[]) };
     let driver = Snapshot { jobs: vec![without, with], ..Snapshot::default() };
     let lines = |line: &str| match Commands::new().interpret(line, &driver) {
@@ -67,7 +68,7 @@ fn a_job_whose_processes_die_says_so_in_the_column_for_errors() {
     };
     insta::assert_snapshot!(lines("status").join("\n"), @r"
     a::first   1  1  0  1970-01-01T00:00:00  1970-01-01T00:00:00  ERROR: failing: its processes end as soon as they start, 3 times in a row
-    a::second  1  1  0  1970-01-01T00:00:00  2010-01-29T20:37:12  ERROR: failing: its processes end as soon as they start, 3 times in a row; last error: no\ndisk
+    a::second  1  1  0  1970-01-01T00:00:00  2010-01-29T20:37:12  ERROR: failing: its processes can't be started, 3 times in a row; last error: no\ndisk
     ");
     assert_eq!(lines("show a::first").len(), 1);
     assert!(lines("show a::first")[0].contains("ERROR: failing: "), "{:?}", lines("show a::first"));

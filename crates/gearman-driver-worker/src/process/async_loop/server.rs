@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use gearman_driver_sys::limits;
 use gearman_protocol::connection::prepare;
 use gearman_protocol::{Decoder, JobAssignment, Packet, PacketType, ServerAddress, request};
 use socket2::SockRef;
@@ -125,7 +126,7 @@ impl ServerTask {
                     Ok(()) => return Ok(stream),
                     Err(error) => format!("it can't be set up: {error}"),
                 },
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(error)) => limits::explain(error).to_string(),
                 Err(_) => "none in time".to_owned(),
             };
         }
