@@ -57,10 +57,6 @@ impl Job {
         self.last_failure
     }
 
-    pub(in crate::manager) fn is_failing(&self) -> bool {
-        self.backoff.is_failing()
-    }
-
     /// Whether the generation in force has taken over: no process of an older one takes jobs, and those that are wanted
     /// have shown that they live.
     pub(in crate::manager) fn has_settled(&self) -> bool {

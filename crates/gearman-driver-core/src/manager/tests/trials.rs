@@ -70,3 +70,26 @@ fn the_death_that_takes_a_generation_back_starts_no_more_of_it() {
     // By now the other job may start one as well.
     d.at(61.8).exited(8, ExitStatus::Code(1)).then("in force 1; spawn bad#9; stop host 2");
 }
+
+#[test]
+fn a_job_that_failed_and_has_all_its_processes_now_is_judged_as_others_are() {
+    let mut d = driver([job("a", 1, 2)]);
+    d.order(set("a", 2, 2)).then("spawn a#2; ok");
+    for (id, next) in [(2, "spawn a#3"), (3, "")] {
+        d.spawned(id).then("");
+        d.exited(id, ExitStatus::Code(1)).then(next);
+    }
+    assert!(d.job("a").failing.is_some());
+    d.order(set("a", 1, 2)).then("ok");
+    d.order(Order::RemoveProcess { job: "a".to_owned() }).then("ok");
+    assert!(d.job("a").failing.is_none());
+    d.order(Order::Reload).then("start host 2 of generation 2");
+    d.host_ready([job("a", 1, 2)]).then("in force 2; spawn a#4; ok");
+    for (id, next) in [(4, "spawn a#5"), (5, "")] {
+        d.spawned(id).then("");
+        d.exited(id, ExitStatus::Code(1)).then(next);
+    }
+    d.tick().then("spawn a#6");
+    d.spawned(6).then("");
+    d.exited(6, ExitStatus::Code(1)).then("in force 1; stop host 2");
+}
