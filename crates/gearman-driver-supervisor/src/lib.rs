@@ -11,6 +11,7 @@
 //! child makes itself known through a descriptor), and no child is reaped but hosts and adopted workers.
 
 mod attributes;
+mod brisk;
 mod check;
 mod children;
 mod clock;

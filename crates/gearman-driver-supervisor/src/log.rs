@@ -1,8 +1,8 @@
 //! The log: where lines go, in which form, from which level on.
 //!
 //! A line is one write to a file opened for appending, so that rotation by renaming (then USR1) and by copying and
-//! truncating both work, and lines of several writers don't mix. Lines that can't be written (the disk is full) are lost:
-//! told on standard error when it begins, and with their number in the log when it is over.
+//! truncating both work, and lines of several writers don't mix. Lines that can't be written (the disk is full; nobody reads
+//! standard error) are lost: told on standard error when it begins, and with their number in the log when it is over.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -16,6 +16,7 @@ use gearman_driver_core::layout::{Layout, Record};
 use gearman_driver_core::level::Level;
 use gearman_driver_core::log_entry::{Entry, LogFormat, printable};
 
+use crate::brisk::Brisk;
 use crate::clock::Clock;
 use crate::names::host_name;
 
@@ -54,6 +55,8 @@ struct Sink {
     file: Option<(PathBuf, File)>,
     /// Standard error is a terminal: the lines are shown there too.
     terminal: bool,
+    /// It takes nothing.
+    stuck: bool,
     line: String,
     lost: Lost,
 }
@@ -85,7 +88,7 @@ impl Log {
     fn open_at(path: &Path, level: Level, config: &Config, clock: Clock) -> Result<Self, LogError> {
         let file = if path == Path::new("-") { None } else { Some((path.to_owned(), append(path)?)) };
         let terminal = file.is_some() && io::stderr().is_terminal();
-        let sink = Mutex::new(Sink { file, terminal, line: String::new(), lost: Lost::default() });
+        let sink = Mutex::new(Sink { file, terminal, stuck: false, line: String::new(), lost: Lost::default() });
         let form = match config.log_format {
             LogFormat::Layout => Form::Layout(config.loglayout.clone()),
             LogFormat::Json => Form::Json(config.name.clone()),
@@ -136,7 +139,7 @@ impl Log {
         let inner = &*self.inner;
         let time = jiff::ZonedDateTime::now();
         let mut sink = inner.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        let Sink { file, terminal, line, lost } = &mut *sink;
+        let Sink { file, terminal, stuck, line, lost } = &mut *sink;
         line.clear();
         let before = lost.lines;
         if before > 0 {
@@ -149,7 +152,7 @@ impl Log {
         inner.render(entry, &time, line);
         let written = match file {
             Some((_, file)) => write_whole(file, line.as_bytes()),
-            None => write_whole(&mut io::stderr(), line.as_bytes()),
+            None => write_whole(&mut Brisk::new(io::stderr(), before > 0), line.as_bytes()),
         };
         match written {
             Ok(()) => *lost = Lost { told: lost.told, ..Lost::default() },
@@ -158,13 +161,14 @@ impl Log {
                 if let Some((path, _)) = file
                     && lost.is_to_be_told()
                 {
-                    let path = path.display();
-                    let _ = writeln!(io::stderr(), "the log file {path} can't be written: {error}; its lines are lost");
+                    let told =
+                        format!("the log file {} can't be written: {error}; its lines are lost\n", path.display());
+                    let _ = write_whole(&mut Brisk::new(io::stderr(), false), told.as_bytes());
                 }
             }
         }
         if *terminal {
-            let _ = io::stderr().write_all(&line.as_bytes()[own..]);
+            *stuck = write_whole(&mut Brisk::new(io::stderr(), *stuck), &line.as_bytes()[own..]).is_err();
         }
         if line.capacity() > 64 << 10 {
             *line = String::new();

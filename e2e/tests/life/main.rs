@@ -23,4 +23,5 @@ mod shutdown;
 mod signals;
 mod supervisor;
 mod support;
+mod unread;
 mod worker;

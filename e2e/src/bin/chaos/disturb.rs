@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::driver::Driver;
-use crate::evidence::Span;
+use crate::driver::{Driver, Ending};
+use crate::evidence::{SENT, Span};
 use crate::jobs::console_names;
 use crate::note::now;
 use crate::plan::{Disturbance, Kind};
@@ -17,10 +17,12 @@ use e2e::Chance;
 
 /// So long a target is looked for: with all drivers down at once there is none for some seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// From SIGKILL's being sent to the end of a process that waits for a processor, in nanoseconds.
-const SENT: u64 = 100_000_000;
 /// From a console's answer to the end of the process.
 const ORDERED: u64 = 1_000_000_000;
+/// From HUP to the end of the reload, at the most.
+const HUNG_UP: u64 = 30_000_000_000;
+/// Levels that a log may be set to: what the account counts is logged at all of them.
+const LEVELS: [&str; 2] = ["DEBUG", "TRACE"];
 /// So often the gate is opened a little further.
 const STEP: Duration = Duration::from_millis(10);
 
@@ -75,7 +77,9 @@ fn perform<'scope>(world: &'scope World, disturbance: Disturbance, scope: &'scop
         Kind::KillNow => kill_now(world, kind, &mut random),
         Kind::Hup => {
             if let Some((driver, claimed)) = claim(world, kind, &world.drivers, |driver| &driver.claim, &mut random) {
+                let from = now();
                 driver.hang_up();
+                lock(&world.damage).reloads.push((driver.index, Span { from, until: from + HUNG_UP }));
                 world.count(kind);
                 drop(claimed);
             }
@@ -92,6 +96,11 @@ fn perform<'scope>(world: &'scope World, disturbance: Disturbance, scope: &'scop
                 order(world, kind, || Some((up(world, &mut random)?, format!("restart {job}"))));
             });
         }
+        Kind::LogLevel => {
+            let level = random.one_of(&LEVELS).copied().unwrap_or_default();
+            order(world, kind, || Some((up(world, &mut random)?, format!("set_loglevel {level}"))));
+        }
+        Kind::Save => order(world, kind, || Some((up(world, &mut random)?, "save".to_owned()))),
         Kind::Reload => alone(world, kind, scope, move || {
             order(world, kind, || Some((up(world, &mut random)?, "reload".to_owned())));
         }),
@@ -101,23 +110,15 @@ fn perform<'scope>(world: &'scope World, disturbance: Disturbance, scope: &'scop
                 return;
             };
             alone(world, kind, scope, move || {
-                driver.kill_and_start();
+                let killed = driver.kill_and_start();
+                lock(&world.damage).supervisors.push(killed);
                 world.count(kind);
                 drop(claimed);
             });
         }
-        Kind::Shutdown | Kind::TermSupervisor => {
-            let found = claim(world, kind, &world.drivers, |driver| &driver.claim, &mut random);
-            let Some((driver, claimed)) = found else {
-                return;
-            };
-            let pause = Duration::from_millis(random.below(500));
-            alone(world, kind, scope, move || {
-                driver.drain_and_start(kind == Kind::Shutdown, pause);
-                world.count(kind);
-                drop(claimed);
-            });
-        }
+        Kind::Shutdown => end(world, kind, scope, Ending::Console, random),
+        Kind::TermSupervisor => end(world, kind, scope, Ending::Term, random),
+        Kind::QuitSupervisor => end(world, kind, scope, Ending::Quit, random),
         Kind::RestartServer => {
             let found = claim(world, kind, &world.servers, |server| &server.claim, &mut random);
             let Some((server, claimed)) = found else {
@@ -151,6 +152,22 @@ fn perform<'scope>(world: &'scope World, disturbance: Disturbance, scope: &'scop
     }
 }
 
+/// Ends a driver and starts it again.
+fn end<'scope>(world: &'scope World, kind: Kind, scope: &'scope Scope<'scope, '_>, how: Ending, mut random: Chance) {
+    let Some((driver, claimed)) = claim(world, kind, &world.drivers, |driver| &driver.claim, &mut random) else {
+        return;
+    };
+    let pause = Duration::from_millis(random.below(500));
+    alone(world, kind, scope, move || {
+        let ended = driver.end_and_start(how, pause);
+        if how == Ending::Quit {
+            lock(&world.damage).quits.push(ended);
+        }
+        world.count(kind);
+        drop(claimed);
+    });
+}
+
 /// In a thread of its own.
 fn alone<'scope>(
     world: &'scope World,
@@ -164,16 +181,18 @@ fn alone<'scope>(
 /// Signals a process with such a title, of any driver.
 fn signal_one(world: &World, kind: Kind, title: &str, signal: Signal, random: &mut Chance) {
     let signalled = || {
-        let (_, pid) = process(world, title, random)?;
+        let (driver, pid) = process(world, title, random)?;
         let from = now();
         kill(Pid::from_raw(i32::try_from(pid).ok()?), signal).ok()?;
-        Some((pid, Span { from, until: now() + SENT }))
+        Some((driver.index, pid, Span { from, until: now() + SENT }))
     };
-    let Some(killed) = find(world, kind, signalled) else {
+    let Some((driver, pid, span)) = find(world, kind, signalled) else {
         return;
     };
-    if kind == Kind::KillWorker {
-        lock(&world.damage).workers.push(killed);
+    match kind {
+        Kind::KillWorker => lock(&world.damage).workers.push((pid, span)),
+        Kind::KillHost => lock(&world.damage).hosts.push((driver, span)),
+        _ => {}
     }
     world.count(kind);
 }
@@ -187,7 +206,7 @@ fn kill_now(world: &World, kind: Kind, random: &mut Chance) {
         let answer = driver.ask(&format!("kill_now {pid}"));
         // The answer says that the kill is ordered: the host's signal follows.
         let span = Span { from, until: now() + ORDERED };
-        lock(&world.damage).workers.push((pid, span));
+        lock(&world.damage).ordered.push((pid, span));
         answer.is_ok_and(|(lines, _)| lines == ["OK"]).then_some(())
     };
     if find(world, kind, killed).is_some() {
@@ -199,7 +218,12 @@ fn kill_now(world: &World, kind: Kind, random: &mut Chance) {
 fn order<'w>(world: &'w World, kind: Kind, mut target: impl FnMut() -> Option<(&'w Driver, String)>) {
     let answer = find(world, kind, || {
         let (driver, command) = target()?;
-        let (lines, took) = driver.ask(&command).ok()?;
+        let from = now();
+        let answer = driver.ask(&command);
+        if kind == Kind::Reload {
+            lock(&world.damage).reloads.push((driver.index, Span { from, until: now() }));
+        }
+        let (lines, took) = answer.ok()?;
         Some((lines.first()?.clone(), took))
     });
     let Some((answer, took)) = answer else {

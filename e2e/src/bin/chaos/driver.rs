@@ -11,12 +11,26 @@ use e2e::{Console, Farm, Proc, inhabitants, look};
 use gearman_testkit::eventually_or;
 use nix::sys::signal::Signal;
 
+use crate::evidence::Span;
+use crate::note::now;
 use crate::workers;
 use crate::world::{Claim, World, lock};
 
-/// So long processes of a driver that has ended may stay: killed supervisors leave some that finish their jobs, and
-/// take 5 s to say goodbye to a job server that is frozen.
-const LEAVING: Duration = Duration::from_secs(20);
+/// So long processes of a driver that has ended may stay: killed supervisors leave some that finish their jobs, of which
+/// some hang for 12 s, and take 5 s to say goodbye to a job server that is frozen.
+const LEAVING: Duration = Duration::from_secs(30);
+/// Its configuration. Empty at first: the console's `save` writes into it.
+const CONFIG: &str = "chaos.toml";
+
+/// How a driver is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The console's `shutdown`.
+    Console,
+    Term,
+    /// At once: its processes are killed.
+    Quit,
+}
 
 /// A driver, started again and again in the same folder.
 #[derive(Debug)]
@@ -34,8 +48,11 @@ impl Driver {
     pub(crate) fn start(index: u8, servers: &str, dir: &Path) -> Self {
         let program = std::env::current_exe().expect("this program has a path");
         let farm = Farm::of(&program.display().to_string(), servers)
-            .args("--interval 0.5 --max-idle-time 1s --shutdown-timeout 25s")
+            .args("--interval 0.5 --max-idle-time 1s --shutdown-timeout 25s --loglevel DEBUG --configfile")
+            .arg(CONFIG)
+            .file(CONFIG, "")
             .env(workers::NOTES, World::notes(dir).display().to_string())
+            .env(workers::DRIVER, index.to_string())
             .within(dir)
             .start();
         Self {
@@ -78,32 +95,39 @@ impl Driver {
         lock(&self.farm).signal(Signal::SIGHUP);
     }
 
-    /// Kills its supervisor, starts the driver again, and waits until the processes that were left have gone.
+    /// Kills its supervisor, starts the driver again, and waits until the processes that were left have gone. From when
+    /// until when there was none.
     ///
     /// # Panics
     /// When they don't go, or the driver does not start.
-    pub(crate) fn kill_and_start(&self) {
+    pub(crate) fn kill_and_start(&self) -> (u8, Span) {
         let mut farm = lock(&self.farm);
         self.up.store(false, Ordering::SeqCst);
+        let from = now();
         farm.signal(Signal::SIGKILL);
         farm.wait_exit();
         let left = inhabitants(&self.dir);
         farm.start_again();
         self.up.store(true, Ordering::SeqCst);
+        let span = Span { from, until: now() };
         drop(farm);
         self.wait_gone(&left);
+        (self.index, span)
     }
 
-    /// Asks it to end, waits until it has, and starts it again `pause` later.
+    /// Asks it to end, waits until it has, and starts it again `pause` later. From when until when it ended.
     ///
     /// # Panics
     /// When it does not end with code 0, or a process of it is left.
-    pub(crate) fn drain_and_start(&self, by_console: bool, pause: Duration) {
+    pub(crate) fn end_and_start(&self, how: Ending, pause: Duration) -> (u8, Span) {
         let mut farm = lock(&self.farm);
-        self.drain(&mut farm, by_console);
+        let from = now();
+        self.end_as(&mut farm, how);
+        let span = Span { from, until: now() };
         std::thread::sleep(pause);
         farm.start_again();
         self.up.store(true, Ordering::SeqCst);
+        (self.index, span)
     }
 
     /// Asks it to end for good.
@@ -111,16 +135,18 @@ impl Driver {
     /// # Panics
     /// When it does not end with code 0, or a process of it is left.
     pub(crate) fn end(&self) {
-        self.drain(&mut lock(&self.farm), false);
+        self.end_as(&mut lock(&self.farm), Ending::Term);
     }
 
-    fn drain(&self, farm: &mut Farm, by_console: bool) {
+    fn end_as(&self, farm: &mut Farm, how: Ending) {
         self.up.store(false, Ordering::SeqCst);
-        if by_console {
-            let answer = self.ask("shutdown").map(|(lines, _)| lines);
-            assert!(answer.as_ref().is_ok_and(|lines| lines == &["OK"]), "shutdown of {}: {answer:?}", self.index);
-        } else {
-            farm.signal(Signal::SIGTERM);
+        match how {
+            Ending::Console => {
+                let answer = self.ask("shutdown").map(|(lines, _)| lines);
+                assert!(answer.as_ref().is_ok_and(|lines| lines == &["OK"]), "shutdown of {}: {answer:?}", self.index);
+            }
+            Ending::Term => farm.signal(Signal::SIGTERM),
+            Ending::Quit => farm.signal(Signal::SIGQUIT),
         }
         let status = farm.wait_exit();
         assert!(status.success(), "driver {} ended with {status}, see {}", self.index, self.dir.display());

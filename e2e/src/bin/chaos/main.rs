@@ -7,7 +7,12 @@
 //! Two `gearmand`s serve two drivers (supervisor, host, worker processes; this executable started again) and 40
 //! clients, which submit jobs with numbers, each number as the job's unique too, three of four in the foreground.
 //! Meanwhile the plan that follows from the seed is carried out ([`plan`]): workers, hosts and supervisors are killed,
-//! workers terminated, drivers drained, reloaded and given other bounds, job servers killed, started again and frozen.
+//! workers terminated, drivers drained, ended at once, reloaded, given other bounds and log levels and told to save them,
+//! job servers killed, started again and frozen.
+//!
+//! Jobs and workers do their part ([`jobs`]): processes are replaced all the time, since they have `max_jobs`, `max_age` or
+//! `max_memory`; of the jobs with a timeout some overrun it, and few hang, so that their process is killed; few jobs take
+//! their process down whenever they are run, and very few block an asynchronous one until it is killed, which is the same.
 //!
 //! # How a job is accounted for
 //!
@@ -17,15 +22,22 @@
 //!
 //! - **done**: its client got the right result and a process had finished it; in the background: a process has finished
 //!   it. **Failed on purpose** likewise.
-//! - **failed as poison**: three processes that ran it were killed, so its driver took it for the cause and failed it.
-//!   That is what drivers promise, and few jobs meet three kills.
+//! - **failed on purpose at its timeout**: it was to take too long, and its client was told so after the timeout and within
+//!   the 5 s of grace. One that hangs must be cut short after that by its driver, unless there was none; and not run again.
+//! - **failed as poison**: one that takes down its processes must end so, after three deaths in one driver, each of
+//!   which that driver has counted as its log says; and no process may begin it that could have been told of three
+//!   deaths ([`deaths`]). A job that is none may be **taken for poison**, where three processes that ran it were
+//!   killed. That is what drivers promise, and few jobs meet three kills.
 //! - **lost**: anything else: no answer within two minutes, a failure that was not on purpose, a background job that a
 //!   job server had confirmed and no process has finished.
 //! - **done twice**: more than one process has finished it. This, and any second beginning, must be explained: by a
-//!   kill of the process that had run it, or by a kill of the job server that was to hear of it. Killed hosts and
-//!   supervisors, TERM, reloads, drains and frozen job servers explain nothing: there the driver promises that no job
-//!   runs again.
+//!   kill of the process that had run it (also by a job in the same process that took it down, and by QUIT to its driver),
+//!   or by a kill of the job server that was to hear of it. Killed hosts and supervisors, TERM, reloads, drains, recycling
+//!   and frozen job servers explain nothing: there the driver promises that no job runs again.
 //! - An execution that was **cut short** without a kill of its process is a fault too.
+//!
+//! Of worker processes, none may begin more jobs than its `max_jobs`; and from some thousand jobs on some must have been
+//! recycled for each reason ([`recycled`]).
 //!
 //! # What clients and job servers do about a dead job server
 //!
@@ -38,14 +50,16 @@
 //!
 //! # How it ends
 //!
-//! With code 0 where no job shows a fault; else with 1 and the histories of those jobs, and the folder with all logs is
-//! kept. It can't hang: without any progress for 90 s, or when it takes far too long, it ends and says so. Whatever it
-//! has started it ends by its PID, also after a failure or a Ctrl-C. The last line on standard output is for programs:
-//! `jobs N, done N, done twice N (explained N), failed on purpose N, lost N`.
+//! With code 0 where no job and no process shows a fault; else with 1 and the histories of those jobs, and the folder
+//! with all logs is kept. It can't hang: without any progress for 90 s, or when it takes far too long, it ends and says
+//! so. Whatever it has started it ends by its PID, also after a failure or a Ctrl-C. The last line on standard output
+//! is for programs: `jobs N, done N, done twice N (explained N), failed on purpose N, failed as poison N, lost N`.
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "as the helpers of tests: a panic ends the run")]
 
 mod account;
 mod clients;
+mod damage;
+mod deaths;
 mod disturb;
 mod driver;
 mod evidence;
@@ -53,6 +67,7 @@ mod jobs;
 mod note;
 mod options;
 mod plan;
+mod recycled;
 mod run;
 mod server;
 mod verdict;

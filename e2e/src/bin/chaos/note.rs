@@ -1,5 +1,5 @@
 //! How an execution of a job is noted, so that a killed worker can take nothing back: one line and one `write` for its
-//! beginning, one for its end, appended to a file that all worker processes share.
+//! beginning, one for its end, appended to a file that all worker processes share. Likewise for processes themselves.
 //!
 //! All lines are equally long, a power of two: so none lies across a page, where a kill in the middle of the write could
 //! tear it.
@@ -18,7 +18,29 @@ pub(crate) enum Mark {
     Done,
     /// It has run and fails on purpose, and is about to be answered.
     Failed,
+    /// It has come to its end after its timeout: nobody hears of that.
+    Late,
+    /// It takes its process down now.
+    Falls,
+    /// A process has begun; of no job.
+    Started,
+    /// A process is about to end, since it was asked to or may do no more; of no job.
+    Left,
 }
+
+/// The handle of what is of no job.
+pub(crate) const NOWHERE: &str = "-";
+
+/// All of them, and the letters that stand for them.
+const MARKS: [(Mark, &str); 7] = [
+    (Mark::Begun, "B"),
+    (Mark::Done, "D"),
+    (Mark::Failed, "F"),
+    (Mark::Late, "L"),
+    (Mark::Falls, "X"),
+    (Mark::Started, "S"),
+    (Mark::Left, "E"),
+];
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +49,8 @@ pub(crate) struct Note {
     /// The job's number.
     pub(crate) number: u32,
     pub(crate) pid: u32,
+    /// The driver whose process it is.
+    pub(crate) driver: u8,
     /// As the job server calls the job; tells which job server it was, and which start of it.
     pub(crate) handle: String,
     /// See [`now`].
@@ -39,12 +63,9 @@ impl Note {
     /// # Errors
     /// When it does not fit.
     pub(crate) fn line(&self) -> Result<Vec<u8>, String> {
-        let mark = match self.mark {
-            Mark::Begun => 'B',
-            Mark::Done => 'D',
-            Mark::Failed => 'F',
-        };
-        let text = format!("{mark} {} {} {} {}", self.number, self.pid, self.handle, self.at);
+        let letter = MARKS.iter().find(|(mark, _)| *mark == self.mark).map_or("?", |(_, letter)| letter);
+        let Self { number, pid, driver, handle, at, .. } = self;
+        let text = format!("{letter} {number} {pid} {driver} {handle} {at}");
         if text.len() >= LINE {
             return Err(format!("{text:?} is too long for a line of {LINE} bytes"));
         }
@@ -54,16 +75,12 @@ impl Note {
     /// Reads a line.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let mut words = std::str::from_utf8(line).ok()?.split_whitespace();
-        let mark = match words.next()? {
-            "B" => Mark::Begun,
-            "D" => Mark::Done,
-            "F" => Mark::Failed,
-            _ => return None,
-        };
+        let letter = words.next()?;
         Some(Self {
-            mark,
+            mark: MARKS.iter().find(|(_, known)| *known == letter)?.0,
             number: words.next()?.parse().ok()?,
             pid: words.next()?.parse().ok()?,
+            driver: words.next()?.parse().ok()?,
             handle: words.next()?.to_owned(),
             at: words.next()?.parse().ok()?,
         })
@@ -82,8 +99,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for mark in [Mark::Begun, Mark::Done, Mark::Failed] {
-            let note = Note { mark, number: 4_294_967_295, pid: 4_194_304, handle: "H:s0g99:99999".into(), at: now() };
+        for (mark, _) in MARKS {
+            let handle = "H:s0g99:99999".to_owned();
+            let note = Note { mark, number: 4_294_967_295, pid: 4_194_304, driver: 15, handle, at: now() };
             let line = note.line().unwrap();
             assert_eq!((line.len(), line.last()), (LINE, Some(&b'\n')));
             assert_eq!(Note::parse(&line).as_ref(), Some(&note));
@@ -92,9 +110,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let note = Note { mark: Mark::Begun, number: 1, pid: 1, handle: "H".repeat(LINE), at: 1 };
+        let note = Note { mark: Mark::Begun, number: 1, pid: 1, driver: 0, handle: "H".repeat(LINE), at: 1 };
         assert!(note.line().is_err());
-        assert_eq!(Note::parse(b"B 1 2 H:"), None);
+        assert_eq!(Note::parse(b"B 1 2 0 H:"), None);
         assert_eq!(Note::parse(&[0; LINE]), None);
     }
 }

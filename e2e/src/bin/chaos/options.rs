@@ -5,6 +5,11 @@ use clap::Parser;
 use crate::plan::AtLeast;
 
 /// Runs job servers, drivers and clients, breaks them at random, and accounts for every job.
+///
+/// Workers, hosts and supervisors are killed, drivers drained, ended at once (QUIT), reloaded, scaled and told to save,
+/// job servers killed and frozen. Processes have max_jobs, max_age or max_memory; few jobs outlive their timeout, hang, or
+/// take their process down. The account says what became of each: done, failed on purpose, failed as poison, lost (a
+/// fault), done twice (a fault unless a kill explains it); and how many processes were recycled, by reason.
 #[derive(Debug, Parser)]
 #[command(name = "chaos")]
 pub(crate) struct Options {

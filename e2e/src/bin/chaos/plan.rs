@@ -31,6 +31,12 @@ pub(crate) enum Kind {
     Shutdown,
     /// TERM to a supervisor; the driver is started again.
     TermSupervisor,
+    /// QUIT to a supervisor, which kills all that it runs; the driver is started again.
+    QuitSupervisor,
+    /// The console's `set_loglevel`.
+    LogLevel,
+    /// The console's `save`: other bounds stay over a new start.
+    Save,
     /// SIGKILL to a job server, which is started again on its port.
     RestartServer,
     /// SIGSTOP to a job server, for a while.
@@ -38,7 +44,7 @@ pub(crate) enum Kind {
 }
 
 /// All of them: the name in the account, and how many of them there are for 100,000 jobs.
-pub(crate) const KINDS: [(Kind, &str, u32); 14] = [
+pub(crate) const KINDS: [(Kind, &str, u32); 17] = [
     (Kind::KillWorker, "workers killed", 230),
     (Kind::KillHost, "hosts killed", 25),
     (Kind::KillSupervisor, "supervisors killed, drivers started again", 10),
@@ -51,6 +57,9 @@ pub(crate) const KINDS: [(Kind, &str, u32); 14] = [
     (Kind::RestartJob, "jobs restarted", 20),
     (Kind::Shutdown, "drivers drained by the console and started again", 8),
     (Kind::TermSupervisor, "drivers drained by TERM and started again", 8),
+    (Kind::QuitSupervisor, "drivers ended at once by QUIT and started again", 8),
+    (Kind::LogLevel, "log levels set", 6),
+    (Kind::Save, "configurations saved", 6),
     (Kind::RestartServer, "job servers killed and started again", 14),
     (Kind::FreezeServer, "job servers frozen for a while", 14),
 ];

@@ -1,5 +1,6 @@
 //! A run from its first to its last process.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,18 +14,21 @@ use tempfile::TempDir;
 
 use crate::account::{Account, Evidence, by_number};
 use crate::clients::{self, CLIENTS, Heard};
-use crate::evidence::{Execution, executions};
-use crate::jobs::Task;
+use crate::damage::Damage;
+use crate::deaths::Counted;
+use crate::evidence::{Execution, Noted, noted};
+use crate::jobs::{Fate, Task};
 use crate::note::now;
 use crate::options::Options;
 use crate::plan::plan;
+use crate::recycled::Recycled;
 use crate::world::{Stop, World, lock};
 use crate::{disturb, watch};
 
 /// When all is quiet, so long until every background job has run.
 const BACKGROUND: Duration = Duration::from_secs(120);
 /// And so long until job servers have nothing left in their queues.
-const QUEUES: Duration = Duration::from_secs(20);
+const QUEUES: Duration = Duration::from_secs(90);
 
 /// Does all of it, and says what came of it.
 pub(crate) fn run(options: &Options, stop: &Arc<Stop>) -> ExitCode {
@@ -59,25 +63,37 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     for (index, server) in world.servers.iter().enumerate() {
         let _ = fs::write(dir.join(format!("gearmand-{index}.log")), server.log());
     }
-    let said = |text| -> Vec<String> { world.drivers.iter().flat_map(|driver| driver.said(text)).collect() };
+    let said = |text: &str| -> Vec<String> { world.drivers.iter().flat_map(|driver| driver.said(text)).collect() };
     lock(&world.counts).taken_back = u32::try_from(said("is taken back").len()).unwrap_or(u32::MAX);
     let panics = said("panicked at");
+    let overdue = said("and its timeout is").iter().filter_map(|line| process_and_handle(line)).collect();
+
+    let mut counted: HashMap<u32, Vec<Counted>> = HashMap::new();
+    for driver in &world.drivers {
+        let said = driver.said(", unique ");
+        for (number, death) in said.iter().filter_map(|line| Counted::parse(driver.index, line)) {
+            counted.entry(number).or_default().push(death);
+        }
+    }
+
+    let notes = fs::read(World::notes(dir)).unwrap_or_default();
+    let (Noted { executions, lives, falls, blocked }, unreadable) = match noted(&notes) {
+        Ok(noted) => (noted, None),
+        Err(error) => (Noted::default(), Some(error)),
+    };
+    let recycled = Recycled::of(&lives, |text| said(text).len());
     let World { damage, counts, drivers, .. } = world;
     // Ends what a run that was stopped has left.
     drop(drivers);
-
-    let notes = fs::read(World::notes(dir)).unwrap_or_default();
-    let (executions, unreadable) = match executions(&notes) {
-        Ok(executions) => (executions, None),
-        Err(error) => (Default::default(), Some(error)),
-    };
-    let (damage, counts) = (lock(&damage).clone(), lock(&counts));
-    let evidence = Evidence { jobs: options.jobs, heard: by_number(heard), executions, damage, began };
+    let (damage, counts) = (Damage { falls, blocked, overdue, counted, ..lock(&damage).clone() }, lock(&counts));
+    let heard = by_number(heard);
+    let evidence = Evidence { jobs: options.jobs, heard, executions, lives, recycled, damage, began };
     let account = Account::of(&evidence, stop.is_stopped());
     let panicked = (!panics.is_empty()).then(|| format!("panics in drivers' logs: {panics:#?}"));
-    let stopped = stop.reason().or(unreadable).or(panicked).or_else(|| counts.missing(options.at_least()));
+    let missing = || counts.missing(options.at_least()).or_else(|| recycled.missing(options.jobs));
+    let stopped = stop.reason().or(unreadable).or(panicked).or_else(missing);
 
-    println!("\n{}", account.text(&counts, took));
+    println!("\n{}", account.text(&evidence, &counts, took));
     if stopped.is_some() || !account.is_clean() {
         let histories = account.histories(&evidence);
         eprintln!("{histories}");
@@ -90,6 +106,12 @@ fn break_and_judge(options: &Options, dir: &Path, stop: &Arc<Stop>) -> bool {
     }
     println!("{}", account.line());
     stopped.is_none() && account.is_clean()
+}
+
+/// The process and the job that a line of a driver's log is about.
+fn process_and_handle(line: &str) -> Option<(u32, String)> {
+    let in_brackets = |text: &str| Some(text.split_once('(')?.1.split_once(')')?.0.to_owned());
+    Some((in_brackets(line)?.parse().ok()?, in_brackets(line.rsplit_once(", in ")?.1)?))
 }
 
 /// The clients, the disturbances and the quiet end. What the clients have heard.
@@ -127,14 +149,13 @@ fn quiet(world: &World, jobs: u32) {
     let missing = || -> Vec<u32> {
         let notes = fs::read(World::notes(&world.dir)).unwrap_or_default();
         // A line that is being written is not there yet: the next look sees it.
-        let Ok(executions) = executions(&notes) else { return vec![u32::MAX] };
+        let Ok(Noted { executions, .. }) = noted(&notes) else { return vec![u32::MAX] };
         let has_run = |executions: &Vec<Execution>| executions.iter().any(|execution| execution.ended.is_some());
-        (0..jobs)
-            .filter(|&number| Task::of(number).background && !executions.get(&number).is_some_and(has_run))
-            .collect()
+        let runs = |task: &Task| task.background && matches!(task.fate, Fate::Done | Fate::Fails);
+        (0..jobs).filter(|&number| runs(&Task::of(number)) && !executions.get(&number).is_some_and(has_run)).collect()
     };
     let end = Instant::now() + BACKGROUND;
-    // The account tells of those that don't come.
+    // The account tells of those that don't come. (The queues tell of those that need not end.)
     while !missing().is_empty() && Instant::now() < end && !world.stop.is_stopped() {
         world.stop.pause(Duration::from_millis(100));
     }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::damage::Damage;
 use crate::driver::Driver;
-use crate::evidence::Damage;
 use crate::options::Options;
 use crate::plan::Kind;
 use crate::server::JobServer;
