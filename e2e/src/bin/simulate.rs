@@ -81,7 +81,7 @@ fn simulate(options: &Options) -> ExitCode {
     println!("{} worlds, {} events in {elapsed:.2} s: {rate:.0} events a second", account.worlds, account.events);
     println!(
         "in them: {:.1} hours, {} hosts started, {} ended, {} processes started, {} ended, {} orders, \
-         {} reloads, {} jobs done",
+         {} reloads, {} taken back, {} jobs done, {} failed as poison",
         account.simulated.as_secs_f64() / 3600.0,
         account.hosts,
         account.hosts_ended,
@@ -89,7 +89,9 @@ fn simulate(options: &Options) -> ExitCode {
         account.ends,
         account.orders,
         account.reloads,
+        account.taken_back,
         account.jobs,
+        account.poison,
     );
     for (seed, broken) in failures.iter().take(MOST_FAILURES) {
         println!("\nseed {seed}: {broken}; its last lines (all: --seed {seed} --trace):");

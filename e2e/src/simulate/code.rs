@@ -33,6 +33,8 @@ pub(super) struct Code {
     jobs: Vec<Option<JobCode>>,
     /// Its hosts can't load it.
     pub(super) fails_to_load: bool,
+    /// Its hosts end soon after they have loaded it.
+    pub(super) hosts_die: bool,
 }
 
 /// A job in a version of the worker code.
@@ -42,7 +44,11 @@ struct JobCode {
     /// One function, or two.
     functions: usize,
     max_idle_time: Option<Duration>,
+    timeout: Option<Duration>,
+    drain_timeout: Option<Duration>,
     lifespan: Lifespan,
+    /// So often in a thousand a job leaves a process with more memory than `max_memory` allows.
+    growth: u32,
     /// Its processes die at once.
     dies: bool,
 }
@@ -50,7 +56,7 @@ struct JobCode {
 impl Code {
     /// The first version of a world with so many jobs; it works.
     pub(super) fn first(jobs: usize, chance: &mut Chance) -> Self {
-        Self { jobs: (0..jobs).map(|_| Some(JobCode::any(chance))).collect(), fails_to_load: false }
+        Self { jobs: (0..jobs).map(|_| Some(JobCode::any(chance))).collect(), fails_to_load: false, hosts_die: false }
     }
 
     /// The next version: some jobs are other ones, some gone, some new; some versions are broken.
@@ -58,6 +64,7 @@ impl Code {
         let mut next = self.clone();
         next.jobs.resize_with(JOBS.len().min(self.jobs.len() + 1), || None);
         next.fails_to_load = chance.hits(150);
+        next.hosts_die = chance.hits(100);
         let broken = chance.hits(250);
         for job in &mut next.jobs {
             if chance.hits(400) {
@@ -80,6 +87,16 @@ impl Code {
         self.job(job).map_or(Lifespan::default(), |job| job.lifespan)
     }
 
+    /// How often its processes reach `max_memory`.
+    pub(super) fn growth(&self, job: usize) -> u32 {
+        self.job(job).map_or(0, |job| job.growth)
+    }
+
+    /// Whether a job may not go on for ever.
+    pub(super) fn has_timeout(&self, job: usize) -> bool {
+        self.job(job).is_some_and(|job| job.timeout.is_some())
+    }
+
     fn job(&self, job: usize) -> Option<&JobCode> {
         self.jobs.get(job).and_then(Option::as_ref)
     }
@@ -89,9 +106,13 @@ impl Code {
         let declare = |(number, job): (usize, &Option<JobCode>)| {
             let job = job.as_ref()?;
             let functions = self.functions(number).map(|function| FUNCTIONS[function].to_owned()).collect();
-            let (max_idle_time, lifespan) = (job.max_idle_time, job.lifespan);
-            let declaration = JobDeclaration::new(job_name(number), functions, job.limits);
-            Some(JobDeclaration { max_idle_time, lifespan, ..declaration })
+            Some(JobDeclaration {
+                max_idle_time: job.max_idle_time,
+                timeout: job.timeout,
+                drain_timeout: job.drain_timeout,
+                lifespan: job.lifespan,
+                ..JobDeclaration::new(job_name(number), functions, job.limits)
+            })
         };
         self.jobs.iter().enumerate().filter_map(declare).collect()
     }
@@ -102,7 +123,7 @@ impl Code {
     }
 
     /// The functions of a job.
-    pub(super) fn functions(&self, job: usize) -> impl Iterator<Item = usize> + use<> {
+    pub(super) fn functions(&self, job: usize) -> std::ops::Range<usize> {
         let count = self.job(job).map_or(0, |job| job.functions);
         2 * job..2 * job + count
     }
@@ -116,7 +137,10 @@ impl JobCode {
             limits: Limits::new(min, max).unwrap_or_default(),
             functions: chance.within(1..=2) as usize,
             max_idle_time: chance.hits(300).then(|| Duration::from_secs(chance.within(0..=30))),
+            timeout: chance.hits(200).then(|| Duration::from_millis(chance.within(100..=10_000))),
+            drain_timeout: chance.hits(200).then(|| Duration::from_secs(chance.within(0..=60))),
             lifespan: any_lifespan(chance),
+            growth: if chance.hits(200) { 1000 } else { 30 },
             dies: false,
         }
     }
@@ -126,7 +150,7 @@ impl JobCode {
 fn any_lifespan(chance: &mut Chance) -> Lifespan {
     let mut lifespan = Lifespan::default();
     if chance.hits(150) {
-        lifespan.max_jobs = Some(chance.within(1..=30));
+        lifespan.max_jobs = Some(if chance.hits(300) { 1 } else { chance.within(1..=30) });
     }
     if chance.hits(150) {
         lifespan.max_age = Some(Duration::from_secs(chance.within(5..=120)));

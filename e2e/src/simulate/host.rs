@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use gearman_driver_core::manager::{Event, Signal};
-use gearman_driver_core::order::Order;
+use gearman_driver_core::manager::Event;
 use gearman_driver_core::process::{ExitStatus, HostId, ProcessId};
 use gearman_driver_core::time::Time;
 
 use super::code::job_number;
+use super::happening::{Happening, News, Way};
 use super::laws::Broken;
 use super::process::{Process, Stage};
-use super::world::{Happening, News, Way, World};
+use super::world::World;
 
 /// How long the supervisor waits for a host that it has told to exit.
 const HOST_EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -193,6 +193,10 @@ impl World {
             News::Loaded(id) => {
                 let Some(host) = self.hosts.get_mut(&id) else { return Ok(()) };
                 host.ready = true;
+                if self.codes[host.code].hosts_die {
+                    self.within(Duration::from_secs(3), Happening::HostCrashes(id));
+                }
+                let Some(host) = self.hosts.get(&id) else { return Ok(()) };
                 let (generation, jobs) = (host.generation, self.codes[host.code].declarations());
                 self.tell(Event::HostReady { host: id, generation, jobs })
             }
@@ -248,24 +252,6 @@ impl World {
             }
         }
         self.tell(Event::HostGone { host: id, status, adopted, ended })
-    }
-
-    /// The worker code on disk is replaced.
-    pub(super) fn deploys(&mut self) {
-        self.again(self.nature.deployments_every, Happening::Deploys);
-        if self.troubled {
-            let next = self.codes[self.codes.len() - 1].next(&mut self.chance);
-            self.note(|| format!("the worker code on disk changes: {next:?}"));
-            self.codes.push(next);
-            self.within(Duration::from_secs(3), Happening::Reloads);
-        }
-    }
-
-    /// The operators want what is on disk.
-    pub(super) fn reloads(&mut self) -> Result<(), Broken> {
-        self.account.reloads += 1;
-        self.observe()?;
-        if self.chance.hits(500) { self.tell(Event::Signal(Signal::Hup)) } else { self.order(Order::Reload) }
     }
 
     pub(super) fn any_status(&mut self) -> ExitStatus {

@@ -1,24 +1,33 @@
 //! The laws: what holds after every event, whatever has happened.
 //!
-//! They know what the manager was told and what it asked for, and nothing of the world behind that.
+//! They know what the manager was told (`told`) and what it asked for (`asked`), and nothing of the world behind that.
 
+mod asked;
 mod bounds;
+mod deadlines;
+mod poison;
+mod renewal;
 mod settled;
+mod shown;
 mod shutdown;
+mod told;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gearman_driver_core::job::Lifespan;
-use gearman_driver_core::level::Level;
 use gearman_driver_core::limits::Limits;
-use gearman_driver_core::manager::{Effect, Event, Manager, Settings};
-use gearman_driver_core::order::{Order, OrderId};
-use gearman_driver_core::process::{ActivityState, HostId, ProcessId};
-use gearman_driver_core::snapshot::Snapshot;
+use gearman_driver_core::manager::{Effect, Manager, Settings};
+use gearman_driver_core::order::OrderId;
+use gearman_driver_core::process::{HostId, JobAtWork, ProcessId};
+use gearman_driver_core::snapshot::{JobSnapshot, Snapshot};
 use gearman_driver_core::time::Time;
 
+use self::poison::Poison;
+use self::renewal::Tally;
 use self::shutdown::Shutdown;
+use self::told::{Declared, Entry, Heard, HostEntry, JobEntry};
+use self::trial::Trial;
 
 /// A law that was broken, and how.
 #[derive(Debug)]
@@ -38,15 +47,25 @@ impl std::fmt::Display for Broken {
 
 /// The laws, by what they say; the numbers of a run stand beside them.
 pub const LAWS: &[&str] = &[
-    "never more processes than max after a start, never more than max that have not been asked to go",
+    "never more processes than max (and a quarter while some are renewed) after a start, or that are not asked to go",
     "never fewer than min, unless processes die at once (and status says so), or there is no host or no room",
-    "a look at the queues stops no busy process",
-    "a process is killed only after the shutdown's deadline, a second TERM or INT, QUIT or ABRT",
+    "a job that is paused has no process, until it is resumed",
+    "what dies at once is held back, for half a minute at the most, and nothing is started meanwhile",
+    "a look at the queues stops no busy process, but one that is to be replaced",
+    "reload, restart and recycling never leave a job with fewer processes that serve than it is to have, or had",
+    "no more than a quarter of max is replaced at once: after a start, so many are there beyond what the job is to have",
+    "what has had its jobs, its memory or its age is replaced, and a job whose processes always have is served",
+    "until a process of a new generation has run well, as many of the old one stay as the job is to have, or had",
+    "a generation whose processes or host die at once, three times in a row, is taken back, no other is; it is said once",
+    "a generation that can't be loaded changes nothing; it is said once",
+    "a process is killed only after the shutdown's or its job's deadline, and then for sure, or by order or signal",
+    "what has taken down poison_limit processes is not run again; what the driver killed or was answered doesn't count",
     "each order is answered exactly once, bounds change only by orders and worker code, operators' bounds stay",
     "no effect names a process, host or job that is not there; each is stopped once, and again when it was adopted",
     "the snapshot shows exactly the processes that there are",
-    "a tick does what is due: the next deadline is in the future",
-    "once trouble ends, everything settles: min processes, none draining, none failing, and then nothing happens",
+    "a tick does what is due: the next deadline is in the future, and no later than the next job is overdue",
+    "once trouble ends, everything settles: min processes, none draining, none failing, nothing waits or happens",
+    "a shutdown asks every process to go; one that is to be at once kills every process; both at that very event",
     "a shutdown ends in bounded time, with code 0 unless something survives SIGKILL; then only orders are answered",
     "a bounded number of log lines for each event, of bounded length; a manager of bounded size",
 ];
@@ -64,62 +83,32 @@ pub(super) struct Laws {
     last_host: u32,
     processes: BTreeMap<ProcessId, Entry>,
     last_process: u64,
+    jobs: Vec<JobEntry>,
+    /// The worker code of each generation, as its host has reported it.
+    codes: BTreeMap<u32, Declared>,
+    /// The generation in force.
+    generation: Option<u32>,
     orders: BTreeSet<OrderId>,
     /// The event that is being judged.
     event: Heard,
-    /// When a process of a job last ended unasked, or could not be started, and the newest process by then.
-    failed: BTreeMap<String, (Time, ProcessId)>,
-    /// The newest process when a job was last ordered to be restarted.
-    restarted: BTreeMap<String, ProcessId>,
     before: Snapshot,
     shutdown: Shutdown,
+    trial: Trial,
+    poison: Poison,
     /// Everything has settled: nothing may happen.
     quiet: bool,
 }
 
+/// A job as it is judged.
 #[derive(Debug)]
-struct HostEntry {
-    generation: u32,
-    /// The jobs that it has, with their limits for processes; `None` while it loads.
-    jobs: Option<BTreeMap<String, Lifespan>>,
-    stopped: bool,
-}
-
-/// A process, from the order to spawn it until its end was told.
-#[derive(Debug)]
-struct Entry {
-    job: String,
-    host: HostId,
-    generation: u32,
-    pid: Option<u32>,
-    stopped: bool,
-    killed: bool,
-    /// It was killed before; its host may have taken that with it.
-    condemned: bool,
-    /// What it last said that it does.
-    says: Option<ActivityState>,
-    /// It has said that it drains, and then not: its word counts for little.
-    fickle: bool,
-}
-
-impl Entry {
-    fn is_asked_to_go(&self) -> bool {
-        self.stopped || self.killed
-    }
-
-    /// Whether it serves, or will.
-    fn counts(&self) -> bool {
-        !self.is_asked_to_go() && (self.pid.is_none() || self.says != Some(ActivityState::Draining))
-    }
-}
-
-/// An event, as far as the laws distinguish them.
-#[derive(Debug, Clone, PartialEq)]
-enum Heard {
-    Order(OrderId, Order),
-    Looked,
-    Tick,
-    Other,
+struct Case<'a> {
+    job: &'a JobEntry,
+    shown: &'a JobSnapshot,
+    /// As it was shown after the last event.
+    before: Option<&'a JobSnapshot>,
+    /// Its processes before the manager has done anything, and after.
+    had: Tally,
+    has: Tally,
 }
 
 impl Laws {
@@ -129,86 +118,29 @@ impl Laws {
             last_host: 0,
             processes: BTreeMap::new(),
             last_process: 0,
+            jobs: Vec::new(),
+            codes: BTreeMap::new(),
+            generation: None,
             orders: BTreeSet::new(),
             event: Heard::Other,
-            failed: BTreeMap::new(),
-            restarted: BTreeMap::new(),
             before: Snapshot::default(),
             shutdown: Shutdown::new(settings, late),
+            trial: Trial::default(),
+            poison: Poison::new(settings),
             quiet: false,
-        }
-    }
-
-    /// Takes note of an event before the manager does.
-    pub(super) fn hear(&mut self, now: Time, event: &Event) {
-        self.event = match event {
-            Event::Order { id, order } => Heard::Order(*id, order.clone()),
-            Event::Looked { .. } => Heard::Looked,
-            Event::Tick => Heard::Tick,
-            _ => Heard::Other,
-        };
-        match event {
-            Event::HostReady { host, jobs, .. } => {
-                if let Some(entry) = self.hosts.get_mut(host) {
-                    entry.jobs = Some(jobs.iter().map(|job| (job.name.clone(), job.lifespan)).collect());
-                }
-            }
-            Event::HostFailed { host, .. } => {
-                self.hosts.remove(host);
-            }
-            Event::HostGone { host, adopted, ended, .. } => {
-                self.hosts.remove(host);
-                for (process, pid) in adopted {
-                    if let Some(entry) = self.processes.get_mut(process) {
-                        entry.pid = Some(*pid);
-                        // What was asked of it may have been lost with its host.
-                        (entry.stopped, entry.killed) = (false, false);
-                    }
-                }
-                for (process, _) in ended {
-                    self.processes.remove(process);
-                }
-            }
-            Event::Spawned { process, pid } => {
-                if let Some(entry) = self.processes.get_mut(process) {
-                    entry.pid = Some(*pid);
-                }
-            }
-            Event::SpawnFailed { process, .. } => self.ended(*process, now),
-            Event::Exited { process, .. } => self.ended(*process, now),
-            Event::Observed { processes } => {
-                for (process, activity) in processes {
-                    if let Some(entry) = self.processes.get_mut(process) {
-                        let back =
-                            entry.says == Some(ActivityState::Draining) && activity.state != ActivityState::Draining;
-                        entry.fickle |= back;
-                        entry.says = Some(activity.state);
-                    }
-                }
-            }
-            Event::Order { id, order } => {
-                self.orders.insert(*id);
-                if let Order::Restart { job } = order {
-                    self.restarted.insert(job.clone(), ProcessId(self.last_process));
-                }
-            }
-            _ => {}
-        }
-        self.shutdown.hear(now, event);
-    }
-
-    fn ended(&mut self, process: ProcessId, now: Time) {
-        if let Some(entry) = self.processes.remove(&process)
-            && !entry.is_asked_to_go()
-        {
-            self.failed.insert(entry.job, (now, ProcessId(self.last_process)));
         }
     }
 
     /// Judges what the manager asks for, and what it shows.
     pub(super) fn judge(&mut self, now: Time, effects: &[Effect], manager: &Manager) -> Result<(), Broken> {
+        self.note_restart(effects.iter().any(|effect| matches!(effect, Effect::Reply { result: Ok(()), .. })));
+        let in_force = effects.iter().rev().find_map(|effect| match effect {
+            Effect::InForce { generation } => Some(*generation),
+            _ => None,
+        });
+        let had = self.tally(now, in_force.or(self.generation));
+        self.note_good_runs(now, false);
         let mut lines = 0;
-        let mut spawned_for: BTreeSet<&str> = BTreeSet::new();
         for effect in effects {
             law(!self.shutdown.is_over() || matches!(effect, Effect::Reply { .. }), || {
                 format!("only replies follow the end: {effect:?}")
@@ -216,17 +148,9 @@ impl Laws {
             law(!self.quiet || self.is_quiet(effect), || format!("nothing happens once all has settled: {effect:?}"))?;
             match effect {
                 Effect::StartHost { host, generation } => self.host_is_started(*host, *generation)?,
-                Effect::StopHost { host } => {
-                    let entry = self.hosts.get_mut(host);
-                    let entry = entry.ok_or_else(|| Broken::new(format!("{host} is there to be stopped")))?;
-                    law(!entry.stopped, || format!("{host} is stopped once"))?;
-                    entry.stopped = true;
-                }
-                Effect::Spawn { process, job, host } => {
-                    self.is_spawned(*process, job, *host)?;
-                    spawned_for.insert(job);
-                }
-                Effect::Stop { process } => self.is_stopped(*process)?,
+                Effect::StopHost { host } => self.host_is_stopped(*host)?,
+                Effect::Spawn { process, job, host } => self.is_spawned(*process, job, *host)?,
+                Effect::Stop { process } => self.is_stopped(now, *process)?,
                 Effect::Kill { process } => self.is_killed(now, *process)?,
                 Effect::Reply { id, .. } => law(self.orders.remove(id), || format!("order {} is open", id.0))?,
                 Effect::Log(line) => {
@@ -235,21 +159,42 @@ impl Laws {
                     law(length <= LONGEST_LINE, || format!("a log line is short: {length} bytes"))?;
                 }
                 Effect::Exit { code, .. } => {
-                    self.shutdown.exits(*code, self.processes.len(), manager.snapshot(now).generation.is_some())?;
+                    self.shutdown.exits(*code, self.processes.len(), self.generation.is_some())?;
                 }
-                _ => {}
+                Effect::InForce { generation } => self.is_in_force(*generation)?,
+                Effect::Suspects(_) | Effect::UnknownJob { .. } => {}
             }
         }
         law(self.shutdown.is_on() || self.orders_are_answered(), || format!("orders wait: {:?}", self.orders))?;
         let most = MOST_LINES + 2 * self.processes.len();
         law(lines <= most, || format!("{lines} log lines for one event"))?;
-        let due = manager.next_deadline().filter(|due| *due <= now);
-        law(due.is_none() || self.event != Heard::Tick, || format!("a tick does what is due at {due:?}"))?;
-        if !self.shutdown.is_over() {
-            let snapshot = manager.snapshot(now);
-            self.judge_snapshot(now, &snapshot, &spawned_for, effects)?;
-            self.before = snapshot;
+        self.judge_suspects(now, effects)?;
+        if self.shutdown.is_over() {
+            return Ok(());
         }
+        self.judge_deadlines(now, manager.next_deadline())?;
+        self.note_good_runs(now, true);
+        let has = self.tally(now, self.generation);
+        let snapshot = manager.snapshot(now);
+        self.judge_snapshot(&snapshot)?;
+        for shown in &snapshot.jobs {
+            let Some(job) = self.job(&shown.name) else {
+                return Err(Broken::new(format!("{} is a job of some worker code", shown.name)));
+            };
+            let case = Case {
+                job: &self.jobs[job],
+                shown,
+                before: self.before.job(&shown.name),
+                had: had.get(job).copied().unwrap_or_default(),
+                has: has[job],
+            };
+            self.bounds(now, &snapshot, &case, effects)?;
+            self.limits(&case, effects)?;
+            self.goes_on_serving(&case)?;
+        }
+        self.judge_generation(&snapshot, effects)?;
+        self.before = snapshot;
+        self.jobs.iter_mut().for_each(JobEntry::next_event);
         Ok(())
     }
 
@@ -258,124 +203,13 @@ impl Laws {
         self.orders.is_empty() || self.before.loading.is_some() || self.hosts.values().any(|host| host.jobs.is_none())
     }
 
-    fn host_is_started(&mut self, host: HostId, generation: u32) -> Result<(), Broken> {
-        law(host.0 > self.last_host, || format!("{host} is a new one"))?;
-        let twin = self.hosts.iter().find(|(_, entry)| !entry.stopped && entry.generation == generation);
-        law(twin.is_none(), || format!("one host for each generation: {twin:?} and {host}"))?;
-        law(!self.shutdown.is_on(), || "no host is started during a shutdown".to_owned())?;
-        self.last_host = host.0;
-        self.hosts.insert(host, HostEntry { generation, jobs: None, stopped: false });
-        Ok(())
-    }
-
-    fn is_spawned(&mut self, process: ProcessId, job: &str, host: HostId) -> Result<(), Broken> {
-        law(process.0 > self.last_process, || format!("{process} is a new one"))?;
-        law(!self.shutdown.is_on(), || "no process is started during a shutdown".to_owned())?;
-        let entry = self.hosts.get(&host);
-        let entry = entry.ok_or_else(|| Broken::new(format!("{host} is there to fork")))?;
-        let has_it = entry.jobs.as_ref().is_some_and(|jobs| jobs.contains_key(job));
-        law(has_it && !entry.stopped, || format!("{host} is ready, stays, and has the job {job}"))?;
-        self.last_process = process.0;
-        let entry = Entry {
-            job: job.to_owned(),
-            host,
-            generation: entry.generation,
-            pid: None,
-            stopped: false,
-            killed: false,
-            condemned: false,
-            says: None,
-            fickle: false,
-        };
-        self.processes.insert(process, entry);
-        Ok(())
-    }
-
-    fn is_stopped(&mut self, process: ProcessId) -> Result<(), Broken> {
-        // Where one came back that had said that it drains, there are more than the scaling policy has asked for; and what
-        // is to be replaced may be asked at any time.
-        let fickle = self.processes.values().any(|entry| entry.fickle);
-        let renewed = self.processes.get(&process).is_some_and(|entry| self.is_renewed(process, entry));
-        let looked = self.event == Heard::Looked && !fickle && !renewed;
-        let entry = self.running(process)?;
-        law(!entry.is_asked_to_go(), || format!("{process} is stopped once"))?;
-        law(!looked || entry.says != Some(ActivityState::Busy), || {
-            format!("a look at the queues stops no busy process: {process}")
-        })?;
-        entry.stopped = true;
-        Ok(())
-    }
-
-    fn is_killed(&mut self, now: Time, process: ProcessId) -> Result<(), Broken> {
-        let due = self.shutdown.may_kill(now) || matches!(&self.event, Heard::Order(_, Order::KillNow { .. }));
-        let entry = self.running(process)?;
-        law(!entry.killed, || format!("{process} is killed once"))?;
-        entry.killed = true;
-        let again = std::mem::replace(&mut entry.condemned, true);
-        law(due || again, || format!("{process} is asked, not killed, before its deadline"))
-    }
-
-    /// Whether there may be a reason to replace a process: other code, an order to restart its job, a limit of its own.
-    fn is_renewed(&self, process: ProcessId, entry: &Entry) -> bool {
-        let restarted = self.restarted.get(&entry.job).is_some_and(|newest| process <= *newest);
-        let host = self.hosts.get(&entry.host).and_then(|host| host.jobs.as_ref());
-        let limited =
-            host.and_then(|jobs| jobs.get(&entry.job)).is_none_or(|lifespan| *lifespan != Lifespan::default());
-        restarted || limited || Some(entry.generation) != self.before.generation
-    }
-
-    fn running(&mut self, process: ProcessId) -> Result<&mut Entry, Broken> {
-        let entry = self.processes.get_mut(&process).filter(|entry| entry.pid.is_some());
-        entry.ok_or_else(|| Broken::new(format!("{process} is there to be signalled")))
-    }
-
-    fn judge_snapshot(
-        &self,
-        now: Time,
-        snapshot: &Snapshot,
-        spawned_for: &BTreeSet<&str>,
-        effects: &[Effect],
-    ) -> Result<(), Broken> {
-        law(snapshot.shutting_down == self.shutdown.is_on(), || "the snapshot says whether it ends".to_owned())?;
-        let mut shown = 0;
-        for job in &snapshot.jobs {
-            let ours = || self.processes.values().filter(|entry| entry.job == job.name);
-            shown += job.processes.len() + job.spawning as usize;
-            law(job.spawning as usize == ours().filter(|entry| entry.pid.is_none()).count(), || {
-                format!("{}: spawning is shown as {}", job.name, job.spawning)
-            })?;
-            let running = ours().filter(|entry| entry.pid.is_some()).count();
-            law(running == job.processes.len(), || format!("{}: {running} run, {:?}", job.name, job.processes))?;
-            for process in &job.processes {
-                let entry = ours().find(|entry| entry.pid == Some(process.pid));
-                let entry = entry.ok_or_else(|| Broken::new(format!("{} is one of ours", process.pid)))?;
-                law((entry.host, entry.generation) == (process.host, process.generation), || {
-                    format!("{} is of {} and generation {}", process.pid, entry.host, entry.generation)
-                })?;
-                law(!entry.is_asked_to_go() || process.state == ActivityState::Draining, || {
-                    format!("{} was asked to go, and is shown so", process.pid)
-                })?;
-            }
-            let has_started = spawned_for.contains(job.name.as_str());
-            self.bounds(now, snapshot, job, has_started, bounds::other_code(effects))?;
-            self.limits(job, effects)?;
-        }
-        law(shown == self.processes.len(), || format!("{shown} of {} processes are shown", self.processes.len()))
-    }
-
-    /// What may happen in a world that has settled.
-    fn is_quiet(&self, effect: &Effect) -> bool {
-        match effect {
-            Effect::UnknownJob { .. } => true,
-            Effect::Log(line) => line.level <= Level::Info,
-            Effect::Spawn { job, .. } => self.renews_itself(job),
-            Effect::Stop { process } => self.processes.get(process).is_some_and(|entry| self.renews_itself(&entry.job)),
-            _ => false,
-        }
-    }
-
     pub(super) fn is_ending(&self) -> bool {
         self.shutdown.is_on()
+    }
+
+    /// The driver was told to end at once.
+    pub(super) fn is_ending_at_once(&self) -> bool {
+        self.shutdown.is_at_once()
     }
 
     /// The time that a shutdown may take.
@@ -390,6 +224,11 @@ impl Laws {
     /// From now on things may happen again.
     pub(super) fn quiet_is_over(&mut self) {
         self.quiet = false;
+    }
+
+    /// A process is about to run that job.
+    pub(super) fn is_run(&self, job: &JobAtWork) -> Result<(), Broken> {
+        self.poison.is_run(job)
     }
 }
 

@@ -5,18 +5,54 @@
 //! the same seed gives the same run. `cargo run --release -p e2e --bin simulate -- --seed N --trace` prints one as a
 //! script of events and effects.
 //!
-//! To add a fault: a rate in `nature`, and where it strikes in `host`, `process`, `server` or `operator`. To add a law:
-//! a check in `laws`, and its line in [`LAWS`].
+//! # Theory of operation
+//!
+//! A *world* has a *nature* (`nature`): which kinds of trouble there are in it, and how bad. It goes through three
+//! *ages* (`ages`): trouble; calm, at the end of which all must have settled; and the end of the driver, calm or not. What
+//! is to happen stands in an *agenda* by its time (`happening`); what comes of it is told to the manager as the supervisor
+//! would tell it, late perhaps, but each thing once. What the manager asks for is carried out (`world`), well or badly:
+//!
+//! - `host`, `process`, `trouble`: hosts die, hang or can't load; processes crash, freeze, die at once, survive KILL,
+//!   write nonsense into their slot, drain of themselves, have had their jobs or their memory.
+//! - `server`, `poison`: job servers come and go, with or without their queues; jobs take their process down, always or a
+//!   few times, or never end.
+//! - `operator`, `deployment`: orders and signals of all kinds; new worker code, with other jobs and bounds, good or
+//!   broken, reloaded once, twice in a row, or while it loads.
+//!
+//! The laws know only what was told and what was asked for. Where it can't be told from that what must be, they are lenient.
+//!
+//! - `laws/bounds`: never more than max and its surge, never less than min longer than back-off allows, none while paused;
+//!   bounds change by orders and worker code.
+//! - `laws/renewal`: what serves goes on serving while it is replaced (reload, restart, `max_jobs`, `max_age`,
+//!   `max_memory`), a share at a time; the old ones stay until the new code has run well.
+//! - `laws/trial`: a broken generation is taken back, and no other is; it is said once.
+//! - `laws/poison`: what takes processes down is counted right, and not run again from `poison_limit` on.
+//! - `laws/asked`: who may be started, asked and killed, and when: no busy process is killed before a deadline.
+//! - `laws/deadlines`: what is due is done, and the next tick comes in time.
+//! - `laws/shutdown`: the end is bounded, and its code says what is left.
+//! - `laws/shown`: the snapshot shows what there is.
+//! - `laws/settled`: after any finite run of faults everything settles, what waits is served, and then nothing happens.
+//!
+//! [`LAWS`] has them one by one.
+//!
+//! To add a fault: a rate in `nature`, and where it strikes. To add a law: a check in `laws`, its line in [`LAWS`], and a
+//! manager that is broken on purpose, to see that the law can fail.
 
 mod agenda;
+mod ages;
 mod code;
+mod deployment;
+mod happening;
 mod host;
 mod laws;
 mod nature;
 mod operator;
+mod poison;
 mod process;
+mod scoreboard;
 mod server;
 mod trace;
+mod trouble;
 mod world;
 
 use std::cell::RefCell;
@@ -50,8 +86,12 @@ pub struct Account {
     pub orders: u64,
     /// Reloads ordered.
     pub reloads: u64,
+    /// Generations that were taken back.
+    pub taken_back: u64,
     /// Jobs answered.
     pub jobs: u64,
+    /// Jobs failed because they had taken down others.
+    pub poison: u64,
     /// Jobs given to processes.
     grabbed: u64,
 }
@@ -68,7 +108,9 @@ impl Account {
         self.ends += other.ends;
         self.orders += other.orders;
         self.reloads += other.reloads;
+        self.taken_back += other.taken_back;
         self.jobs += other.jobs;
+        self.poison += other.poison;
         self.grabbed += other.grabbed;
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Nature {
     pub(super) own_drains: u32,
     /// Writes nonsense into its slot.
     pub(super) mad: u32,
+    /// Jobs that take their process down.
+    pub(super) poison: u32,
     /// The time between the order to stop and the exit.
     pub(super) exit: Duration,
     pub(super) servers_turn_every: Option<Duration>,
@@ -101,9 +103,10 @@ impl Nature {
             life: millis(chance.within(1..=60_000)),
             epidemics_every: every(chance, 300, 5000, 90_000),
             freezes: rate(chance, 300, 300),
-            clings: rate(chance, 150, 300),
+            clings: rate(chance, 250, 600),
             own_drains: rate(chance, 300, 300),
             mad: rate(chance, 150, 500),
+            poison: rate(chance, 300, 300),
             exit: millis(chance.within(1..=6000)),
             servers_turn_every: every(chance, 500, 1000, 60_000),
             odd_rows: rate(chance, 100, 200),

@@ -33,13 +33,16 @@ impl World {
 
     fn any_order(&mut self) -> Order {
         let (min, max) = (self.any_bound(), self.any_bound());
-        match self.chance.below(24) {
+        match self.chance.below(28) {
             0..=2 => Order::SetMin { job: self.any_job(), min },
             3..=5 => Order::SetMax { job: self.any_job(), max },
             6..=8 => Order::SetProcesses { job: self.any_job(), min, max },
             9..=10 => Order::Stop { pids: self.any_pids() },
             20 => Order::KillNow { pids: self.any_pids() },
             21..=23 => Order::Restart { job: self.any_job() },
+            24 => Order::Reload,
+            25 => Order::Pause { job: self.any_job() },
+            26..=27 => Order::Resume { job: self.any_job() },
             11 => Order::KillAll(JobSelection::All),
             12..=13 => {
                 let names = (0..self.chance.below(3)).map(|_| self.any_job()).collect();

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use gearman_driver_core::manager::Event;
 use gearman_driver_core::process::{Activity, ActivityState, ExitStatus, HostId, LastError, ProcessId, Spent};
 use gearman_driver_core::time::{Time, UnixSeconds};
 
+use super::happening::{Happening, News, Way};
 use super::host::FORK;
-use super::laws::Broken;
+use super::poison::Fate;
 use super::server::Held;
-use super::world::{Happening, News, Way, World};
+use super::world::World;
 
 /// A process, from the order to spawn it until its end has been told.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub(super) struct Process {
     /// TERM has reached it, or it has decided so itself: it takes no more jobs.
     leaving: bool,
     /// It does nothing; TERM waits.
-    frozen: bool,
-    mad: bool,
+    pub(super) frozen: bool,
+    pub(super) mad: bool,
 }
 
 /// What a process really does.
@@ -56,6 +56,8 @@ pub(super) enum Step {
     Freezes,
     Thaws,
     Drains,
+    /// It comes for another job.
+    Asks,
 }
 
 impl Process {
@@ -98,11 +100,6 @@ impl Process {
 }
 
 impl World {
-    /// Whether trouble of that rate strikes now.
-    pub(super) fn trouble(&mut self, per_mille: u32) -> bool {
-        self.troubled && self.chance.hits(per_mille)
-    }
-
     /// A process has been forked. What will become of it is mostly decided now.
     pub(super) fn is_forked(&mut self, id: ProcessId) {
         let mad = self.trouble(self.nature.mad);
@@ -114,34 +111,6 @@ impl World {
         let boot = if self.troubled { Duration::from_millis(500) } else { Duration::from_millis(50) };
         self.within(boot, Happening::Does(id, Step::Registers));
         self.troubles(id, job);
-    }
-
-    /// The trouble that a process will have.
-    fn troubles(&mut self, id: ProcessId, job: usize) {
-        let life = self.nature.life;
-        let code = self.processes.get(&id).map_or(0, |process| process.code);
-        if self.epidemics[job] || (self.troubled && self.codes[code].dies(job)) {
-            let status = self.any_status();
-            self.within(Duration::from_millis(1500), Happening::Does(id, Step::Crashes(status)));
-        }
-        if self.trouble(self.nature.crashes) {
-            let status = self.any_status();
-            self.within(life, Happening::Does(id, Step::Crashes(status)));
-        }
-        if self.trouble(self.nature.freezes) {
-            self.within(life, Happening::Does(id, Step::Freezes));
-        }
-        if self.trouble(self.nature.own_drains) {
-            self.within(life, Happening::Does(id, Step::Drains));
-        }
-    }
-
-    /// What lives gets its share of new trouble.
-    pub(super) fn trouble_processes(&mut self) {
-        let all: Vec<_> = self.processes.iter().map(|(id, process)| (*id, process.job)).collect();
-        for (id, job) in all {
-            self.troubles(id, job);
-        }
     }
 
     pub(super) fn does(&mut self, id: ProcessId, step: &Step) {
@@ -161,6 +130,7 @@ impl World {
             // A frozen one starts where it stopped, see `thaws`.
             &Step::Finishes(held) if process.stage == Stage::Busy(held) && !process.frozen => self.finishes(id, held),
             Step::Finishes(_) => {}
+            Step::Asks => self.goes_on(id),
             Step::TakesSlot => {
                 let mut slot = Activity::idle(now);
                 slot.state = ActivityState::Starting;
@@ -178,7 +148,7 @@ impl World {
     }
 
     /// Exits where it has been asked to and has nothing in hand; else takes the next job, where one waits.
-    fn goes_on(&mut self, id: ProcessId) {
+    pub(super) fn goes_on(&mut self, id: ProcessId) {
         let now = self.now;
         let Some(process) = self.processes.get_mut(&id).filter(|process| !process.frozen) else { return };
         match process.stage {
@@ -195,11 +165,20 @@ impl World {
     fn finishes(&mut self, id: ProcessId, held: Held) {
         let failed = self.chance.hits(50);
         let at = UnixSeconds(1_000_000_000 + self.now.uptime().as_secs());
-        self.answered(held);
+        let Some(process) = self.processes.get(&id) else { return };
+        let code = &self.codes[process.code];
+        let (job, lifespan) = (process.job, code.lifespan(process.job));
+        let (has_timeout, growth) = (code.has_timeout(job), code.growth(job));
+        match self.deed(held, has_timeout) {
+            Some(Fate::GoesOn) => return,
+            Some(Fate::Dies(status)) => return self.dies(id, status),
+            None => {}
+        }
         self.account.jobs += 1;
-        let grows = self.chance.hits(30);
+        let grows = self.chance.hits(growth);
+        let at_work = self.processes.get_mut(&id).and_then(|process| process.slot.as_mut()?.at_work.take());
+        self.answered(held, at_work.as_deref());
         let Some(process) = self.processes.get_mut(&id) else { return };
-        let lifespan = self.codes[process.code].lifespan(process.job);
         process.stage = Stage::Idle;
         if let Some(slot) = &mut process.slot {
             slot.jobs_done += 1;
@@ -230,15 +209,6 @@ impl World {
         self.goes_on(id);
     }
 
-    fn thaws(&mut self, id: ProcessId) {
-        let Some(process) = self.processes.get_mut(&id).filter(|process| process.frozen) else { return };
-        process.frozen = false;
-        if let Stage::Busy(held) = process.stage {
-            self.within(self.nature.service, Happening::Does(id, Step::Finishes(held)));
-        }
-        self.goes_on(id);
-    }
-
     pub(super) fn stop_reaches(&mut self, id: ProcessId, way: Way) {
         if self.gets_through(way) && self.processes.get(&id).is_some_and(Process::is_alive) {
             self.drains(id);
@@ -250,7 +220,7 @@ impl World {
             return;
         }
         if self.trouble(self.nature.clings) {
-            self.within(Duration::from_secs(15), Happening::Dies(id));
+            self.within(Duration::from_secs(60), Happening::Dies(id));
         } else {
             self.killed(id);
         }
@@ -273,63 +243,6 @@ impl World {
         } else {
             // Reaping takes a moment: a process that dies at once is reported as started before.
             self.after(FORK, Happening::Says(host, News::Exited(id)));
-        }
-    }
-
-    /// The supervisor learns of an end; of one whose start it has not heard of, with the host's end.
-    pub(super) fn exited(&mut self, id: ProcessId) -> Result<(), Broken> {
-        if self.processes.get(&id).is_none_or(|process| process.pid.is_none()) {
-            return Ok(());
-        }
-        let Some(Process { stage: Stage::Dead(status), slot: final_activity, .. }) = self.processes.remove(&id) else {
-            return Ok(());
-        };
-        self.tell(Event::Exited { process: id, status, final_activity })
-    }
-
-    /// The supervisor reads the scoreboard.
-    pub(super) fn observe(&mut self) -> Result<(), Broken> {
-        let mut seen = Vec::with_capacity(self.processes.len());
-        for (id, process) in &self.processes {
-            let Some(slot) = &process.slot else { continue };
-            let mut slot = slot.clone();
-            if process.mad && self.troubled {
-                let states =
-                    [ActivityState::Starting, ActivityState::Idle, ActivityState::Busy, ActivityState::Draining];
-                slot.state = self.chance.pick(&states).unwrap_or(ActivityState::Idle);
-                slot.jobs_done = self.chance.below(5);
-                slot.since = Time::after_start(Duration::from_millis(self.chance.below(2_000_000)));
-            }
-            seen.push((*id, slot));
-        }
-        if seen.is_empty() {
-            return Ok(());
-        }
-        if self.trouble(self.nature.stale) {
-            self.within(Duration::from_secs(3), Happening::ObservedLate(Event::Observed { processes: seen.clone() }));
-        }
-        self.tell(Event::Observed { processes: seen })
-    }
-
-    /// All processes of some job die at once from now on, or no longer.
-    pub(super) fn epidemic(&mut self) {
-        let job = self.chance.below(self.nature.jobs as u64) as usize;
-        if self.troubled {
-            self.epidemics[job] ^= true;
-            let how = if self.epidemics[job] { "begin" } else { "cease" };
-            self.note(|| format!("processes of {} {how} to die at once", super::code::job_name(job)));
-        }
-        self.again(self.nature.epidemics_every, Happening::Epidemic);
-    }
-
-    /// What is frozen comes loose, and what is long gets short.
-    pub(super) fn calm_processes(&mut self) {
-        let all: Vec<ProcessId> = self.processes.keys().copied().collect();
-        for id in all {
-            self.thaws(id);
-            if let Some(Stage::Busy(held)) = self.processes.get(&id).map(|process| process.stage.clone()) {
-                self.within(self.nature.service, Happening::Does(id, Step::Finishes(held)));
-            }
         }
     }
 

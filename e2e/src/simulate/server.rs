@@ -1,14 +1,16 @@
 //! Job servers and their queues, as far as the driver sees them: numbers of jobs that wait and run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use gearman_driver_core::manager::{Event, FunctionStatus};
-use gearman_driver_core::process::{ActivityState, CurrentJob, ProcessId};
+use gearman_driver_core::process::ProcessId;
 
-use super::code::{FUNCTIONS, NOBODYS};
-use super::process::{Stage, Step};
-use super::world::{Happening, News, World};
+use super::code::{FUNCTIONS, NOBODYS, job_number};
+use super::happening::{Happening, News};
+use super::laws::Broken;
+use super::poison::Named;
+use super::world::World;
 
 /// So many jobs of one function a server holds; clients give up beyond that.
 const LONGEST_QUEUE: u64 = 200;
@@ -21,24 +23,32 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Server {
     answers: bool,
     /// By function.
-    waiting: [u64; FUNCTIONS.len()],
+    pub(super) waiting: [u64; FUNCTIONS.len()],
     running: [u64; FUNCTIONS.len()],
+    /// Jobs with a name of their own, that wait.
+    pub(super) named: VecDeque<Named>,
     /// It has a row for the function.
-    known: [bool; FUNCTIONS.len()],
+    pub(super) known: [bool; FUNCTIONS.len()],
 }
 
 /// A job in a process's hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Held {
-    server: usize,
-    function: usize,
-    number: u64,
+    pub(super) server: usize,
+    pub(super) function: usize,
+    pub(super) number: u64,
 }
 
 impl Server {
     pub(super) fn new() -> Self {
         let none = [0; FUNCTIONS.len()];
-        Self { answers: true, waiting: none, running: none, known: [false; FUNCTIONS.len()] }
+        Self { answers: true, waiting: none, running: none, named: VecDeque::new(), known: [false; FUNCTIONS.len()] }
+    }
+
+    /// How many jobs wait.
+    fn waits(&self, function: usize) -> u64 {
+        let named = self.named.iter().filter(|named| named.function == function).count();
+        self.waiting[function] + named as u64
     }
 }
 
@@ -52,8 +62,12 @@ impl World {
         if !self.servers[server].answers {
             return;
         }
-        let waiting = &mut self.servers[server].waiting[function];
-        *waiting = (*waiting + jobs).min(LONGEST_QUEUE);
+        if self.trouble(self.nature.poison) {
+            self.named_job_arrives(server, function);
+        } else {
+            let waiting = &mut self.servers[server].waiting[function];
+            *waiting = (*waiting + jobs).min(LONGEST_QUEUE);
+        }
         self.servers[server].known[function] = true;
         self.wake(function);
     }
@@ -71,7 +85,7 @@ impl World {
     }
 
     /// Free processes come for what waits.
-    fn wake(&mut self, function: usize) {
+    pub(super) fn wake(&mut self, function: usize) {
         let free: Vec<ProcessId> = self
             .processes
             .iter()
@@ -86,38 +100,29 @@ impl World {
     /// A process without a job takes the first that waits for one of its functions.
     pub(super) fn takes_a_job(&mut self, id: ProcessId) {
         let Some(process) = self.processes.get(&id).filter(|process| process.is_free()) else { return };
-        let functions: Vec<usize> = self.codes[process.code].functions(process.job).collect();
+        let functions = self.codes[process.code].functions(process.job);
+        let waits = |server: &Server| functions.clone().find(|&function| server.waiting[function] > 0);
+        let is_ours = |named: &Named| functions.contains(&named.function);
         let places = self.servers.iter().enumerate().filter(|(_, server)| server.answers);
-        let waits = places
-            .flat_map(|(place, server)| functions.iter().map(move |&function| (place, function, server)))
-            .find(|(_, function, server)| server.waiting[*function] > 0)
-            .map(|(place, function, _)| (place, function));
-        let Some((server, function)) = waits else { return };
-        self.servers[server].waiting[function] -= 1;
+        let found = places.clone().find_map(|(place, server)| Some((place, server.named.iter().position(is_ours)?)));
+        let (server, function, number, named) = if let Some((server, place)) = found {
+            let Some(named) = self.servers[server].named.remove(place) else { return };
+            (server, named.function, named.number, Some(named))
+        } else {
+            let found = places.clone().find_map(|(place, server)| Some((place, waits(server)?)));
+            let Some((server, function)) = found else { return };
+            self.servers[server].waiting[function] -= 1;
+            self.account.grabbed += 1;
+            (server, function, self.account.grabbed, None)
+        };
         self.servers[server].running[function] += 1;
-        self.account.grabbed += 1;
-        let held = Held { server, function, number: self.account.grabbed };
-        if let Some(process) = self.processes.get_mut(&id) {
-            process.stage = Stage::Busy(held);
-            process.says(ActivityState::Busy, self.now);
-            if let Some(slot) = &mut process.slot {
-                let handle = format!("H:here:{}", held.number);
-                slot.current = Some(CurrentJob { function: FUNCTIONS[function].to_owned(), handle, started: self.now });
-            }
-        }
-        self.within(self.nature.service, Happening::Does(id, Step::Finishes(held)));
+        self.begins(id, Held { server, function, number }, named);
     }
 
-    pub(super) fn answered(&mut self, held: Held) {
+    /// A job is in nobody's hand any more.
+    pub(super) fn leaves(&mut self, held: Held) {
         let running = &mut self.servers[held.server].running[held.function];
         *running = running.saturating_sub(1);
-    }
-
-    /// The process that had the job is gone: it waits again.
-    pub(super) fn lost(&mut self, held: Held) {
-        self.answered(held);
-        self.servers[held.server].waiting[held.function] += 1;
-        self.wake(held.function);
     }
 
     /// A server goes away, or comes back; now and then without its queues.
@@ -156,7 +161,7 @@ impl World {
                 if !server.known[function] {
                     continue;
                 }
-                let (busy, waiting) = (server.running[function], server.waiting[function]);
+                let (busy, waiting) = (server.running[function], server.waits(function));
                 let row = FunctionStatus { queue: waiting + busy, busy, running: workers[function] };
                 let sum = functions.entry((*name).to_owned()).or_default();
                 *sum = sum.plus(row);
@@ -174,6 +179,24 @@ impl World {
         let wait = if complete { self.chance.time(self.nature.delay) } else { LOOK_TIMEOUT.min(self.nature.interval) };
         self.after(wait, Happening::Arrives(News::Looked(Event::Looked { functions, complete })));
         self.again(Some(self.nature.interval), Happening::Looks);
+    }
+
+    /// Nothing waits for a job that may have processes.
+    pub(super) fn all_is_served(&self) -> Result<(), Broken> {
+        let snapshot = self.manager.snapshot(self.now);
+        let code = snapshot.generation.and_then(|generation| self.generations.get(&generation));
+        for job in snapshot.jobs.iter().filter(|job| job.limits.max() > 0 && !job.paused) {
+            let Some((code, number)) = code.zip(job_number(&job.name)) else { continue };
+            for function in self.codes[*code].functions(number) {
+                let left: u64 =
+                    self.servers.iter().map(|server| server.waits(function) + server.running[function]).sum();
+                if left > 0 {
+                    let function = FUNCTIONS[function];
+                    return Err(Broken::new(format!("settled: {left} jobs of {function} are left in the queues")));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// All servers answer, and the rest of the queues is short.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use gearman_driver_core::manager::{Effect, Event};
+use gearman_driver_core::manager::{Effect, Event, Suspect};
 use gearman_driver_core::process::{Activity, ExitStatus};
 use gearman_driver_core::time::Time;
 
@@ -38,6 +38,7 @@ impl Trace {
                 Effect::Reply { result: Ok(()), .. } => "ok".to_owned(),
                 Effect::Reply { result: Err(error), .. } => format!("refused: {error}"),
                 Effect::UnknownJob { function, .. } => format!("unknown {function}"),
+                Effect::Suspects(list) => suspects_text(list),
                 Effect::Log(line) => format!("log {} {line}", line.level),
                 other => format!("{other:?}"),
             };
@@ -85,6 +86,14 @@ fn event_text(event: &Event) -> String {
         Event::Signal(signal) => format!("signal {}", signal.name()),
         other => format!("{other:?}"),
     }
+}
+
+fn suspects_text(list: &[Suspect]) -> String {
+    let mut text = "suspects".to_owned();
+    for Suspect { number, at_work, deaths, poison, .. } in list {
+        let _ = write!(text, " {number}: {at_work} {deaths}{}", if *poison { "!" } else { "" });
+    }
+    text
 }
 
 fn status_text(status: ExitStatus) -> String {

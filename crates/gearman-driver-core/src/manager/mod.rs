@@ -121,6 +121,8 @@ impl Manager {
         self.now = now;
         let mut out = Vec::new();
         self.take_in(now, event, &mut out);
+        // A generation that has failed starts nothing more.
+        self.judge_generation(now, &mut out);
         self.pass_time(now, &mut out);
         self.judge_generation(now, &mut out);
         self.release_hosts(&mut out);

@@ -97,7 +97,8 @@ impl Manager {
     ) {
         let Some(loading) = self.reload.loading.take() else { return };
         let before = self.hosts.generation;
-        let failing_before = self.jobs.iter().filter(|(_, job)| job.is_failing()).map(|(name, _)| name.clone());
+        let failing_before =
+            self.jobs.iter().filter(|(_, job)| job.failing(now).is_some()).map(|(name, _)| name.clone());
         let trial = Trial {
             proven: before.unwrap_or(loading.generation),
             declarations: self.hosts.declarations.clone(),

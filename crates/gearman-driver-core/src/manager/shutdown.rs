@@ -71,7 +71,7 @@ impl Manager {
     pub(super) fn shutdown_deadlines(&mut self, now: Time, out: &mut Vec<Effect>) {
         match self.phase {
             Phase::Draining { since } => self.kill_late(since, now, out),
-            Phase::Killing { give_up_at } if give_up_at <= now => {
+            Phase::Killing { give_up_at } if give_up_at <= now && self.jobs.values().any(Job::has_workers) => {
                 let left: Vec<String> = self
                     .jobs
                     .values()
@@ -118,6 +118,7 @@ impl Manager {
         match self.phase {
             Phase::Running | Phase::Draining { .. } => {
                 out.push(log(Level::Warn, format!("Ending at once ({why})")));
+                self.phase = Phase::Killing { give_up_at: now + KILL_GRACE };
                 self.give_up_hosts(out);
                 self.kill_all("the driver ends at once", now, out);
             }
@@ -150,7 +151,6 @@ impl Manager {
     }
 
     fn kill_all(&mut self, why: &str, now: Time, out: &mut Vec<Effect>) {
-        self.phase = Phase::Killing { give_up_at: now + KILL_GRACE };
         for process in self.all_processes() {
             if let Some(job) = self.owner(process) {
                 job.kill(process, why, now, out);

@@ -7,14 +7,21 @@ use gearman_driver_core::order::Order;
 use gearman_driver_core::snapshot::{JobSnapshot, Snapshot};
 use gearman_driver_core::time::Time;
 
-use super::{Broken, Heard, Laws, law, shown};
+use super::renewal::quarter;
+use super::told::{Heard, JobEntry};
+use super::{Broken, Case, Laws, law, shown};
 
 /// The longest time for which what dies at once is held back.
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
 
 /// Whether other worker code comes into force.
-pub(super) fn other_code(effects: &[Effect]) -> bool {
+fn other_code(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::InForce { .. }))
+}
+
+/// How few and how many processes a job is to have.
+pub(super) fn range(job: &JobSnapshot) -> (u32, u32) {
+    if job.paused { (0, 0) } else { (job.limits.min(), job.limits.max()) }
 }
 
 impl Laws {
@@ -23,47 +30,45 @@ impl Laws {
         &self,
         now: Time,
         snapshot: &Snapshot,
-        job: &JobSnapshot,
-        has_started: bool,
-        other_code: bool,
+        case: &Case<'_>,
+        effects: &[Effect],
     ) -> Result<(), Broken> {
-        let name = &job.name;
-        let count = |wanted: fn(&super::Entry) -> bool| {
-            self.processes.values().filter(|entry| entry.job == *name && wanted(entry)).count()
-        };
-        let (min, max) = (job.limits.min() as usize, job.limits.max() as usize);
+        let &Case { job: JobEntry { name, started, failed, .. }, shown: job, before, has, .. } = case;
+        let started = *started;
+        let (min, max) = range(job);
         // What is renewed is replaced first. Where other worker code comes into force, the bounds change after the start.
-        let before = self.before.job(name).filter(|_| other_code).map_or(0, |job| job.limits.max() as usize);
-        let most = max.max(before) + max.max(before).div_ceil(4);
-        let all = count(|_| true);
-        let unasked = count(|entry| entry.pid.is_some() && !entry.is_asked_to_go());
-        law(!has_started || all <= most, || format!("{name}: {all} processes after a start, max is {max}"))?;
-        law(unasked <= most || snapshot.shutting_down, || format!("{name}: {unasked} processes go on, max is {max}"))?;
+        let before = before.filter(|_| other_code(effects)).map_or(0, |job| range(job).1);
+        let most = max.max(before) + quarter(max.max(before));
+        law(started == 0 || has.all <= most, || format!("{name}: {} processes after a start, max is {max}", has.all))?;
+        law(has.unasked <= most || snapshot.shutting_down, || {
+            format!("{name}: {} processes go on, max is {max}", has.unasked)
+        })?;
         if snapshot.shutting_down || job.retired {
             return Ok(());
         }
-        law(job.limits.clamp(job.target) == job.target, || format!("{name}: target {} in bounds", job.target))?;
+        law((min..=max).contains(&job.target), || format!("{name}: target {} in bounds", job.target))?;
         if let Some(failing) = job.failing {
             let hold = failing.held_until.since(now);
+            law(hold.is_zero() || started == 0, || format!("{name}: {started} are started and it is held back"))?;
             law(hold <= LONGEST_HOLD, || format!("{name}: held back for {hold:?}"))?;
-            law(hold.is_zero() || self.failed.get(name).is_some_and(|(at, _)| now.since(*at) <= LONGEST_HOLD), || {
+            law(hold.is_zero() || failed.is_some_and(|(at, _)| now.since(at) <= LONGEST_HOLD), || {
                 format!("{name}: failing, and no process has died")
             })?;
         }
-        let counted = count(super::Entry::counts);
         let host = self.hosts.values().any(|host| {
             let in_force = !host.stopped && Some(host.generation) == snapshot.generation;
             in_force && host.jobs.as_ref().is_some_and(|jobs| jobs.contains_key(name))
         });
         let held = job.failing.is_some_and(|failing| failing.held_until > now);
-        law(counted >= min || !host || held || all >= max, || {
+        law(has.counted >= min || !host || held || has.all >= max, || {
+            let counted = has.counted;
             format!("{name}: {counted} processes serve, min is {min}, and nothing keeps more from starting")
         })
     }
 
     /// Bounds change by orders and by the worker code, and an operator's bounds stay.
-    pub(super) fn limits(&self, job: &JobSnapshot, effects: &[Effect]) -> Result<(), Broken> {
-        let before = self.before.job(&job.name);
+    pub(super) fn limits(&self, case: &Case<'_>, effects: &[Effect]) -> Result<(), Broken> {
+        let &Case { shown: job, before, .. } = case;
         let (name, limits) = (&job.name, job.limits);
         if let Heard::Order(_, order) = &self.event
             && effects.iter().any(|effect| matches!(effect, Effect::Reply { result: Ok(()), .. }))

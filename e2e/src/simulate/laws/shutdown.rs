@@ -1,5 +1,6 @@
 //! The end of the driver.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gearman_driver_core::manager::{Event, Settings, Signal};
@@ -15,6 +16,8 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Shutdown {
     timeout: Duration,
+    /// The shortest and the longest `drain_timeout` that worker code has given each job.
+    drain_timeouts: BTreeMap<String, (Duration, Duration)>,
     /// How late the clock may strike.
     pub(super) late: Duration,
     began: Option<Time>,
@@ -25,7 +28,16 @@ pub(super) struct Shutdown {
 
 impl Shutdown {
     pub(super) fn new(settings: &Settings, late: Duration) -> Self {
-        Self { timeout: settings.shutdown_timeout, late, began: None, terms: 0, at_once: false, exited: false }
+        let drain_timeouts = BTreeMap::new();
+        Self {
+            timeout: settings.shutdown_timeout,
+            drain_timeouts,
+            late,
+            began: None,
+            terms: 0,
+            at_once: false,
+            exited: false,
+        }
     }
 
     pub(super) fn hear(&mut self, now: Time, event: &Event) {
@@ -40,6 +52,14 @@ impl Shutdown {
                 self.timeout = *shutdown_timeout;
                 return;
             }
+            Event::HostReady { jobs, .. } => {
+                for job in jobs {
+                    let own = job.drain_timeout.unwrap_or_default();
+                    let (least, most) = self.drain_timeouts.entry(job.name.clone()).or_insert((own, own));
+                    (*least, *most) = (own.min(*least), own.max(*most));
+                }
+                return;
+            }
             _ => return,
         }
         self.began.get_or_insert(now);
@@ -49,18 +69,27 @@ impl Shutdown {
         self.began.is_some()
     }
 
+    pub(super) fn is_at_once(&self) -> bool {
+        self.at_once
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.exited
     }
 
-    /// From its beginning to the exit.
+    /// From its beginning to the exit; where it is to be at once, from that signal on.
     pub(super) fn longest(&self) -> Duration {
-        self.timeout + 2 * GRACE + 3 * self.late + Duration::from_millis(1)
+        if self.at_once {
+            return 2 * GRACE + 3 * self.late + Duration::from_millis(1);
+        }
+        let own = self.drain_timeouts.values().map(|&(_, most)| most).max().unwrap_or_default();
+        self.timeout.max(own) + 2 * GRACE + 3 * self.late + Duration::from_millis(1)
     }
 
     /// Nothing is killed before its time.
-    pub(super) fn may_kill(&self, now: Time) -> bool {
-        self.at_once || self.began.is_some_and(|began| began + self.timeout <= now)
+    pub(super) fn may_kill(&self, now: Time, job: &str) -> bool {
+        let own = self.drain_timeouts.get(job).map_or(Duration::ZERO, |&(least, _)| least);
+        self.at_once || self.began.is_some_and(|began| began + self.timeout.max(own) <= now)
     }
 
     pub(super) fn exits(&mut self, code: u8, processes: usize, has_been_ready: bool) -> Result<(), Broken> {

@@ -24,7 +24,7 @@ const BLAMELESS_ENDS: u32 = 20;
 impl Job {
     /// What is told of a job that can't have the processes that it should: they die again and again, or can't be started.
     /// Nothing, though that is remembered, where all that are wanted by now are there and none is on trial.
-    pub(super) fn failing(&self, now: Time) -> Option<Failing> {
+    pub(in crate::manager) fn failing(&self, now: Time) -> Option<Failing> {
         let untried = self.workers.range(self.trial_from..).next().is_none();
         let has_all = self.has_workers() && untried && !self.lacks_some(now);
         (self.backoff.is_failing() && self.bounds().max() > 0 && !has_all).then(|| Failing {

@@ -75,12 +75,15 @@ impl Job {
         let processes = self.counted() - beyond;
         let mut idle: Vec<Duration> = self.workers.values().filter_map(|worker| worker.idle(now)).collect();
         idle.sort_unstable_by(|a, b| b.cmp(a));
+        let busy = self.count(|_, worker| worker.counts() && worker.is_busy()).min(processes);
+        // Each process is one or the other: what is left out as a replacement is not idle, either.
+        idle.truncate(usize::try_from(processes - busy).unwrap_or(usize::MAX));
         Observation {
             news,
             status,
             waiting,
             processes,
-            busy: self.count(|_, worker| worker.counts() && worker.is_busy()).min(processes),
+            busy,
             draining: self.count(|_, worker| !worker.counts()),
             draining_busy: self.count(|_, worker| !worker.counts() && worker.is_busy()),
             idle,

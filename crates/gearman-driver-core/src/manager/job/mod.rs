@@ -75,7 +75,8 @@ pub(super) struct Job {
 enum GoesFirst {
     /// Those that are to be replaced.
     Outdated,
-    /// Those that don't serve yet: there are too many, and enough others can't take the place of those that do.
+    /// Those that don't serve yet, or have yet to show that their generation lives: there are too many, and enough others
+    /// can't take the place of those that do.
     Unregistered,
 }
 
@@ -397,6 +398,7 @@ impl Job {
     }
 
     fn stop_surplus(&mut self, surplus: u32, first: GoesFirst, now: Time, out: &mut Vec<Effect>) {
+        let awaits_proof = self.awaits_proof();
         let mut candidates: Vec<_> = self
             .workers
             .iter()
@@ -404,8 +406,8 @@ impl Job {
             .map(|(&process, worker)| {
                 let (current, registered) = (!self.is_outdated(process, worker, now), worker.is_registered());
                 let order = match first {
-                    GoesFirst::Outdated => (current, registered),
-                    GoesFirst::Unregistered => (registered, current),
+                    GoesFirst::Outdated => (current, registered, current),
+                    GoesFirst::Unregistered => (self.is_relied_on(worker, awaits_proof), registered, current),
                 };
                 ((order, worker.reluctance(now)), process, worker.idle(now))
             })

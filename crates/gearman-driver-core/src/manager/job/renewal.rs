@@ -57,10 +57,6 @@ impl Job {
         self.last_failure
     }
 
-    pub(in crate::manager) fn is_failing(&self) -> bool {
-        self.backoff.is_failing()
-    }
-
     /// Whether the generation in force has taken over: no process of an older one takes jobs, and those that are wanted
     /// have shown that they live.
     pub(in crate::manager) fn has_settled(&self) -> bool {
@@ -81,7 +77,14 @@ impl Job {
     /// How many of those may go now: enough others serve.
     pub(super) fn spare_outdated(&self, now: Time) -> u32 {
         let outdated = self.outdated(now);
-        (outdated + self.ready_to_replace(now)).saturating_sub(self.target).min(outdated)
+        // One of the new generation that has yet to show that it lives is none of the others, even where an operator has
+        // ordered that it be replaced, too.
+        let serving = if self.awaits_proof() {
+            self.count(|_, worker| self.is_older(worker))
+        } else {
+            outdated + self.ready_to_replace(now)
+        };
+        serving.saturating_sub(self.target).min(outdated)
     }
 
     /// How many new ones are ready to take the place of those.
@@ -97,6 +100,11 @@ impl Job {
     /// Processes of an older generation wait for the first one of this to show that it lives.
     pub(super) fn awaits_proof(&self) -> bool {
         !self.proven && self.workers.values().any(|worker| self.is_older(worker))
+    }
+
+    /// Whether others may go because this process serves: not while it has to show first that its generation lives.
+    pub(super) fn is_relied_on(&self, worker: &Worker, awaits_proof: bool) -> bool {
+        worker.is_registered() && (!awaits_proof || self.is_older(worker))
     }
 
     /// Whether a process is to be replaced by a new one.

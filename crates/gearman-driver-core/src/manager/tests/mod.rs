@@ -14,6 +14,7 @@ mod recycling;
 mod reloads;
 mod shutdowns;
 mod timeouts;
+mod trials;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -56,3 +56,15 @@ fn replacements_that_die_at_once_leave_the_old_ones_at_work() {
     assert_eq!(d.job("a").processes.len(), 2);
     d.tick().then("spawn a#5");
 }
+
+#[test]
+fn a_replacement_that_comes_first_is_not_taken_for_an_idle_process_when_nothing_waits() {
+    let mut d = driver([job("a", 0, 4)]);
+    let answer = d.looked(&[("a", 2, 0)]);
+    d.bring_up(&answer);
+    d.at(10.0).is(1, ActivityState::Busy, 0);
+    d.order(Order::Restart { job: "a".to_owned() }).then("spawn a#3; ok");
+    d.spawned(3).then("");
+    // The job server has been restarted, and does not know of the job in hand.
+    d.looked(&[]).then("stop 2");
+}

@@ -58,6 +58,28 @@ fn quit_and_abrt_kill_at_once() {
 }
 
 #[test]
+fn what_ends_when_its_time_is_over_has_ended() {
+    let mut d = driver([job("a", 1, 1)]);
+    d.signal(Signal::Quit).then("kill 1");
+    assert_eq!(d.next_deadline_in(), Some(5.0));
+    // The news of its end comes before the tick.
+    d.at(5.0).exited(1, ExitStatus::Signal(9)).then("stop host 1");
+    d.host_gone(&[], &[]).then("exit 0");
+}
+
+#[test]
+fn no_reload_that_was_queued_begins_when_the_driver_ends_at_once() {
+    let mut d = driver([job("a", 1, 1)]);
+    d.order(Order::Reload).then("start host 2 of generation 2");
+    d.order(Order::Reload).then("");
+    let refused = "refused: shutting_down: the driver ends as soon as its processes have finished their jobs";
+    d.signal(Signal::Quit).then(&format!("stop host 2; {refused}; {refused}; kill 1"));
+    d.host_failed("killed").then("");
+    d.exited(1, ExitStatus::Signal(9)).then("stop host 1");
+    d.this_host_gone(1, &[], &[]).then("exit 0");
+}
+
+#[test]
 fn the_first_term_after_an_ordered_shutdown_does_not_kill() {
     let mut d = driver([job("a", 1, 1)]);
     d.order(Order::Shutdown).then("ok; stop 1");
