@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::process::LastError;
-use crate::snapshot::{JobSnapshot, ProcessSnapshot, ServerHealth, Snapshot};
+use crate::snapshot::{self, JobSnapshot, ProcessSnapshot, ServerHealth, Snapshot};
 use crate::terminal;
 use crate::time::{Time, UnixSeconds};
 
@@ -105,6 +105,8 @@ struct Failure<'a> {
 
 #[derive(Serialize)]
 struct Failing {
+    /// `died`: as soon as they started; `not_started`: they could not be.
+    why: &'static str,
     times: u32,
     /// Seconds until the next one is started.
     held: f64,
@@ -169,9 +171,14 @@ impl<'a> Job<'a> {
             last_run: job.last_run.map(wall),
             last_error: job.last_error.as_ref().map(Failure::of),
             jobs_done: job.jobs_done,
-            failing: job
-                .failing
-                .map(|failing| Failing { times: failing.times, held: seconds(failing.held_until.since(now)) }),
+            failing: job.failing.map(|failing| Failing {
+                why: match failing.failure {
+                    snapshot::Failure::DiedAtOnce => "died",
+                    snapshot::Failure::NotStarted => "not_started",
+                },
+                times: failing.times,
+                held: seconds(failing.held_until.since(now)),
+            }),
             queue: job.queue.map(|queue| Queue {
                 queue: queue.status.queue,
                 busy: queue.status.busy,
@@ -287,7 +294,7 @@ mod tests {
 
     #[test]
     fn everything_is_in_it() {
-        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"paused":false,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"servers":1,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
+        insta::assert_snapshot!(to_json(&busy_driver()), @r#"{"name":"blue","pid":42,"version":"1.2.3","uptime":100.0,"shutting_down":false,"generation":1,"loading":2,"servers":[{"address":"localhost:4730","answered":2.0,"error":"refused"}],"jobs":[{"name":"a::group","functions":["a::f","a::g"],"min_processes":1,"max_processes":5,"limits_changed":true,"paused":false,"retired":false,"target":2,"processes":[{"pid":4711,"generation":1,"state":"busy","since":0.5,"age":98.0,"jobs_done":7,"servers":1,"function":"a::f","handle":"H:node1:3"}],"spawning":1,"last_run":"2010-01-29T20:37:12Z","last_error":{"at":"2010-01-29T20:37:17Z","message":"bad\u009b\u202e\nü"},"jobs_done":9,"failing":{"why":"died","times":3,"held":4.0},"queue":{"queue":8,"busy":1,"free":1,"running":2,"seen":2.0,"complete":false},"decision":"7 wait"}]}"#);
         let read: serde_json::Value = serde_json::from_str(&to_json(&busy_driver())).unwrap();
         assert_eq!(read["jobs"][0]["last_error"]["message"], "bad\u{9b}\u{202e}\nü");
     }

@@ -12,19 +12,17 @@ use gearman_driver_core::process::{Activity, HostId, ProcessId};
 use gearman_driver_core::snapshot::{ServerHealth, Snapshot};
 use gearman_driver_front::{Handle, Request, console};
 use gearman_driver_sys::limits;
-use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, ToHost};
+use gearman_driver_wire::host::FromHost;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::attributes;
 use crate::clock::Clock;
-use crate::declarations::declarations;
-use crate::generations::{Generation, Generations};
+use crate::generations::Generations;
 use crate::host::Host;
 use crate::in_force::health;
 use crate::log::{CATEGORY, Log};
-use crate::observer::{Look, observe};
+use crate::observer::Look;
 use crate::processes::Processes;
 use crate::records;
 use crate::replies::Replies;
@@ -34,7 +32,7 @@ use crate::state::State;
 use crate::suspects::Published;
 use crate::unknown_job::UnknownJobs;
 use crate::unknown_job_command::{RunId, UnknownJobCommand};
-use crate::{RunError, Setup, names, signals};
+use crate::{RunError, Setup, signals};
 
 /// Something has happened. Who sends it stands beside it.
 pub(crate) enum News {
@@ -96,7 +94,7 @@ pub(crate) struct Supervisor {
     /// Between two looks at the queues.
     pub(crate) interval: Duration,
     /// Looks at the queues, since the first host was ready.
-    observer: Option<AbortHandle>,
+    pub(crate) observer: Option<AbortHandle>,
     orders: u64,
 }
 
@@ -371,116 +369,6 @@ impl Supervisor {
         let process = self.processes.get(id)?;
         let slot = self.scoreboard.read(process.slot, id.0)?;
         Some(activity(&slot, self.clock, &process.functions))
-    }
-
-    async fn host_message(&mut self, id: HostId, message: FromHost) {
-        match message {
-            FromHost::Described { program } => self.host_described(id, &program),
-            FromHost::Loaded { protocol, jobs, workers, safety, warnings } => {
-                for warning in &warnings {
-                    self.log.warn(warning);
-                }
-                self.host_loaded(id, protocol, jobs, workers, safety).await;
-            }
-            FromHost::Failed { error } => {
-                if let Some(host) = self.hosts.get_mut(&id) {
-                    host.failure = Some(error);
-                }
-            }
-            FromHost::Spawned { process, pid } => self.spawned(ProcessId(process), pid).await,
-            FromHost::SpawnFailed { process, error } => {
-                let process = ProcessId(process);
-                if self.forget(process).await {
-                    self.event(Event::SpawnFailed { process, error }).await;
-                }
-            }
-            FromHost::Exited { process, code, signal } => {
-                self.exited(ProcessId(process), crate::children::status(code, signal)).await;
-            }
-        }
-    }
-
-    async fn host_loaded(
-        &mut self,
-        id: HostId,
-        protocol: u32,
-        jobs: Vec<WireJob>,
-        workers: Vec<String>,
-        keeps_safety: bool,
-    ) {
-        let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.ready) else { return };
-        let config = self.generations.get(host.generation).map(|generation| &generation.config);
-        let jobs = if protocol == PROTOCOL_VERSION {
-            config.map_or(Ok(()), |config| attributes::kept(config, keeps_safety)).and_then(|()| declarations(jobs))
-        } else {
-            Err(format!("it speaks version {protocol} of the host protocol and this driver version {PROTOCOL_VERSION}"))
-        };
-        match jobs {
-            Ok(jobs) => {
-                host.ready = true;
-                let generation = host.generation;
-                host.functions = jobs.iter().map(|job| (job.name.clone(), job.functions.clone().into())).collect();
-                if let Some(generation) = self.generations.get_mut(generation) {
-                    generation.workers = sorted(workers);
-                }
-                self.event(Event::HostReady { host: id, generation, jobs }).await;
-                if let Some(ready) = self.setup.ready.take() {
-                    ready();
-                }
-                if self.observer.is_none() {
-                    self.start_observing();
-                }
-            }
-            Err(error) => {
-                host.failure = Some(error);
-                host.send(&ToHost::Exit);
-            }
-        }
-    }
-
-    /// Looks at the queues each `interval` from now on, anew also where it is what it was if there are `others` to ask.
-    pub(crate) fn observe_anew(&mut self, interval: Duration, others: bool) {
-        if interval == self.interval && !others {
-            return;
-        }
-        self.interval = interval;
-        if let Some(observer) = self.observer.take() {
-            observer.abort();
-            self.start_observing();
-        }
-    }
-
-    /// The queues are looked at once there are jobs: before, every function would be unknown.
-    fn start_observing(&mut self) {
-        let (interval, servers) = (self.interval, self.generations.in_force().servers.clone());
-        let (news, log) = (self.news.clone(), self.log.clone());
-        let observer = tokio::spawn(async move {
-            if !interval.is_zero() {
-                observe(servers, interval, news, log).await;
-            }
-        });
-        self.observer = Some(observer.abort_handle());
-    }
-
-    /// The first message to a host.
-    pub(crate) fn load(&self, number: u32, generation: &Generation) -> ToHost {
-        let config = &generation.config;
-        ToHost::Load(Box::new(Load {
-            protocol: PROTOCOL_VERSION,
-            generation: number,
-            driver_pid: std::process::id(),
-            host_name: names::host_name(),
-            driver_name: config.name.clone(),
-            lifeline: self.runtime_dir.lifeline().display().to_string(),
-            scoreboard: self.scoreboard.path(),
-            loglevel: Some(config.loglevel.name().to_owned()),
-            server: generation.servers.to_string(),
-            may_be_empty: self.setup.unknown_job.is_some() || !config.unknown_job_command.is_empty(),
-            namespaces: config.namespaces.clone(),
-            lib: config.lib.iter().map(|lib| lib.display().to_string()).collect(),
-            worker_options: config.worker_options.clone(),
-            job_runtime_attributes: attributes::of(config),
-        }))
     }
 }
 

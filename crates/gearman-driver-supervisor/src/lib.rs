@@ -16,6 +16,7 @@ mod check;
 mod children;
 mod clock;
 mod declarations;
+mod dialogue;
 mod embed;
 mod event_loop;
 mod generations;

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
 
-use crate::event_loop::News;
+use crate::event_loop::{News, Supervisor};
 use crate::log::Log;
 
 /// A job server has this long to answer, or the interval where that is shorter.
@@ -32,6 +32,32 @@ pub(crate) struct Look {
     pub(crate) servers: Vec<(String, Option<String>)>,
 }
 
+impl Supervisor {
+    /// Looks at the queues each `interval` from now on, anew also where it is what it was if there are `others` to ask.
+    pub(crate) fn observe_anew(&mut self, interval: Duration, others: bool) {
+        if interval == self.interval && !others {
+            return;
+        }
+        self.interval = interval;
+        if let Some(observer) = self.observer.take() {
+            observer.abort();
+            self.start_observing();
+        }
+    }
+
+    /// The queues are looked at once there are jobs: before, every function would be unknown.
+    pub(crate) fn start_observing(&mut self) {
+        let (interval, servers) = (self.interval, self.generations.in_force().servers.clone());
+        let (news, log) = (self.news.clone(), self.log.clone());
+        let observer = tokio::spawn(async move {
+            if !interval.is_zero() {
+                observe(servers, interval, news, log).await;
+            }
+        });
+        self.observer = Some(observer.abort_handle());
+    }
+}
+
 struct Server {
     index: usize,
     address: String,
@@ -40,7 +66,7 @@ struct Server {
 }
 
 /// Looks for ever.
-pub(crate) async fn observe(servers: ServerList, interval: Duration, news: mpsc::Sender<News>, log: Log) {
+async fn observe(servers: ServerList, interval: Duration, news: mpsc::Sender<News>, log: Log) {
     let patience = interval.min(PATIENCE).max(Duration::from_millis(100));
     let mut servers: Vec<Server> = servers
         .iter()

@@ -10,7 +10,6 @@ use gearman_driver_core::manager::{Effect, Event};
 use gearman_driver_core::process::{HostId, ProcessId};
 use gearman_driver_sys::limits;
 use gearman_driver_wire::host::ToHost;
-use gearman_driver_wire::program::ProgramConfiguration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -70,23 +69,6 @@ impl Supervisor {
         self.watch(host.pid);
         self.hosts.insert(id, host);
         Ok(())
-    }
-
-    /// The host of a new generation has said what its program sets: its configuration can be made, and its workers loaded.
-    pub(crate) fn host_described(&mut self, id: HostId, program: &ProgramConfiguration) {
-        let Some(host) = self.hosts.get_mut(&id) else { return };
-        match self.generations.make(host.generation, program) {
-            Ok(()) => {
-                let number = host.generation;
-                if let (Some(host), Some(generation)) = (self.hosts.get(&id), self.generations.get(number)) {
-                    host.send(&self.load(number, generation));
-                }
-            }
-            Err(error) => {
-                host.failure = Some(error);
-                self.kill_host(id);
-            }
-        }
     }
 
     /// Tells a host to exit. One that is still loading does not read its socket and has nothing to lose.

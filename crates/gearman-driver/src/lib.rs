@@ -73,6 +73,7 @@ mod pidfile;
 pub mod prelude;
 mod report;
 mod roles;
+mod settings;
 mod sources;
 
 pub use console_command::ConsoleCommand;

@@ -11,6 +11,7 @@ mod health;
 mod job_loop;
 pub(crate) mod logger;
 mod outgoing;
+mod packets;
 mod poison;
 mod pulse;
 mod report;

@@ -30,8 +30,8 @@ use self::line::{JobLine, Line};
 use self::server::ServerTask;
 use super::board::Board;
 use super::logger;
+use super::packets::{registration, renewal};
 use super::poison::{AtWork, Suspects};
-use super::server::{registration, renewal};
 use super::wear::Wear;
 use crate::api::{Answer, Job, ProcessWorker};
 

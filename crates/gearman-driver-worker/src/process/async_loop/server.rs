@@ -23,8 +23,9 @@ use super::{Permit, Shared};
 use crate::process::chance;
 use crate::process::health::Health;
 use crate::process::job_loop::{ANSWER_TIMEOUT, DRAIN_TIMEOUT, FENCE};
+use crate::process::packets::sleeping_question;
 use crate::process::pulse::{Pulse, Step};
-use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT, sleeping_question};
+use crate::process::server::{MAX_PACKET_BYTES, PARTING_TIMEOUT};
 use crate::process::socket::WRITE_TIMEOUT;
 
 /// One job server.
@@ -74,7 +75,7 @@ struct Talk {
     pulse: Pulse,
     /// Whether the scoreboard counts the server among those that the process is registered with.
     counted: bool,
-    /// The server has a timer for a job that it has granted, see [`crate::process::server::renewal`].
+    /// The server has a timer for a job that it has granted, see [`crate::process::packets::renewal`].
     timed: bool,
     /// The fence was put up: its ECHO_RES is waited for.
     fenced: bool,

@@ -7,7 +7,8 @@ use gearman_testkit::eventually_or;
 use nix::poll::{PollFd, PollTimeout, poll};
 
 use super::*;
-use crate::process::pulse::Times;
+use crate::process::packets::registration;
+use crate::process::pulse::{QUESTION, Times};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
