@@ -137,7 +137,7 @@ fn readable(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Resu
     Ok(variables)
 }
 
-/// The last part of argv[0].
+/// The last part of `argv[0]`.
 pub(crate) fn program_name(first: Option<&OsString>) -> String {
     first
         .and_then(|path| Path::new(path).file_name())
