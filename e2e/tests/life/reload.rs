@@ -48,6 +48,15 @@ fn only_new_host(farm: &Farm) -> u32 {
     })
 }
 
+/// Waits until all processes of a job are of that generation: old ones that have been asked to go may take a moment.
+fn wait_generation(farm: &Farm, job: &str, generation: &str) {
+    farm.wait("no process of old code", || {
+        let rows = farm.console().ask(&format!("ps {job}"));
+        let all = rows.iter().all(|row| row.split_whitespace().nth(1) == Some(generation));
+        (all && !rows.is_empty()).then_some(())
+    });
+}
+
 fn wait_version(farm: &Farm, server: &JobServer, version: &str) {
     farm.wait("all jobs see the new code", || (versions(server) == BTreeSet::from([version.to_owned()])).then_some(()));
 }
@@ -78,13 +87,12 @@ fn new_code_replaces_the_old_and_no_job_fails_meanwhile(kind: ServerKind) {
     done.store(true, Ordering::Relaxed);
     let jobs: u32 = load.into_iter().map(|load| load.join().unwrap()).sum();
     assert!(jobs > 0);
-    wait_version(&farm, &server, "two");
+    wait_generation(&farm, VERSION, "2");
+    assert_eq!(versions(&server), BTreeSet::from(["two".to_owned()]));
     let new = farm.console().pids(VERSION);
     assert_eq!(new.len(), 3);
     assert!(new.iter().all(|pid| !old.contains(pid)), "{new:?} of {old:?}");
     let _ = only_new_host(&farm);
-    let rows = farm.console().ask(&format!("ps {VERSION}"));
-    assert!(rows.len() == 3 && rows.iter().all(|row| row.split_whitespace().nth(1) == Some("2")), "{rows:?}");
 }
 
 #[test]
@@ -99,6 +107,7 @@ fn the_executable_is_the_one_that_the_path_names_now() {
     symlink(&real, &link).unwrap();
     assert_eq!(farm.console().ask("reload"), ["OK"]);
     let _ = farm.wait_log("Reload: generation 2 has taken over");
+    wait_generation(&farm, VERSION, "2");
     let ran = client(&gearmand.address()).run(VERSION, "").unwrap();
     assert!(String::from_utf8(ran).unwrap().ends_with("/second"));
     // The file may go: a host that is replaced still runs the same code.
@@ -184,8 +193,8 @@ fn what_the_new_program_sets_counts_and_what_it_sets_wrong_is_refused() {
 
     fs::write(farm.dir().join("program.json"), program("good evening", 6, "DEBUG")).unwrap();
     assert_eq!(farm.console().ask("reload"), ["OK"]);
-    farm.wait("the new program's option", || (greeting() == b"good evening").then_some(()));
-    assert_eq!(farm.console().row(VERSION).max, 6);
+    wait_generation(&farm, "reload_farm::workers::Code::greeting", "2");
+    assert_eq!((greeting(), farm.console().row(VERSION).max), (b"good evening".to_vec(), 6));
     let _ = farm.wait_log("DEBUG");
 
     let refused = |program: &str| {
