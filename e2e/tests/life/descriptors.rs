@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use e2e::{Console, Farm};
 use gearman_testkit::{Gearmand, JobServer};
 
-use crate::support::{Notes, client, cpu, everybody, farm, job, prlimit, registered, run, scale, wait_gone};
+use crate::support::{Notes, Usage, client, everybody, farm, job, prlimit, registered, run, scale, wait_gone};
 
 /// What a driver may have while a test lasts, or a part of it. More than that it may have at its end: the hard limit is one
 /// that only root can raise, and not in every container.
@@ -67,13 +67,13 @@ fn more_processes_than_its_descriptors_allow_are_started_when_it_may_have_more()
     assert!((5..20).contains(&row.processes), "{row:?}");
     assert!(row.message.unwrap().starts_with("failing: its processes can't be started, "));
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
+    let usage = Usage::of(&all);
     let mut client = client(&server.address());
-    while start.elapsed() < Duration::from_secs(3) {
+    while usage.wall() < Duration::from_secs(3) {
         assert_eq!(client.run(&job("note"), "id 0").unwrap(), b"id");
         thread::sleep(Duration::from_millis(50));
     }
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     println!("{} of 20 processes with 64 descriptors; {used:?} of CPU in {wall:?}", row.processes);
     assert!(used < wall / 5, "{used:?} of CPU in {wall:?}");
     // One attempt at once, then after 1, 2, 4 s, with an error each (and one for the order of the first attempts).
@@ -104,13 +104,13 @@ fn a_console_without_a_descriptor_for_the_next_client_answers_those_who_are_conn
     let line = farm.wait_log("The console takes no new connection");
     assert!(line.contains("Too many open files") && line.contains("LimitNOFILE="), "{line}");
 
-    let (before, start) = (cpu(&all), Instant::now());
-    while start.elapsed() < Duration::from_secs(3) {
+    let usage = Usage::of(&all);
+    while usage.wall() < Duration::from_secs(3) {
         assert_eq!(first.row(&job("echo")).processes, 2);
         assert_eq!(client(&server.address()).run(&job("echo"), "hello").unwrap(), b"hello");
         thread::sleep(Duration::from_millis(50));
     }
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     println!("{used:?} of CPU in {wall:?}");
     assert!(used < wall / 4, "{used:?} of CPU in {wall:?}");
     // A process that dies meanwhile has given back two.

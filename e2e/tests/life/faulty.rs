@@ -11,8 +11,8 @@ use nix::sys::socket::{Backlog, listen};
 
 use crate::proxy::Proxy;
 use crate::support::{
-    Notes, PATIENCE, assert_no_zombies, client, console_answers_at_once, cpu, everybody, farm, job, median, registered,
-    run, scale, timed,
+    Notes, PATIENCE, Usage, assert_no_zombies, client, console_answers_at_once, everybody, farm, job, median,
+    registered, run, scale, timed,
 };
 
 on_both_job_servers! {
@@ -37,10 +37,10 @@ fn after_each_restart_all_processes_are_registered_soon(kind: ServerKind) {
     for restart in 0..restarts() {
         server.stop();
         let all = everybody(&farm);
-        let (before, start) = (cpu(&all), Instant::now());
+        let usage = Usage::of(&all);
         // Outages of different lengths: the workers are at different steps of their back-off.
         thread::sleep(Duration::from_millis(200 + 700 * (restart as u64 % 4)));
-        let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+        let (used, wall) = usage.so_far();
         assert!(used < wall / 5, "{used:?} of CPU in {wall:?}: somebody spins");
         server.start_again();
         let back = Instant::now();
@@ -81,16 +81,20 @@ fn behind_a_bad_line(kind: ServerKind, notes: &Notes) -> (JobServer, JobServer, 
     (bad, good, proxy, farm)
 }
 
-/// Jobs of the server that is well, for a while: the median and the longest time.
-fn serve(good: &JobServer, duration: Duration) -> (Duration, Duration) {
+/// Jobs of the server that is well, for a while: the median of their times, and what these processes used of the CPUs in
+/// how long a time.
+fn serve_beside(good: &JobServer, pids: &[u32], time: Duration) -> (Duration, Duration, Duration) {
     let mut client = client(&good.address());
-    let (start, mut times) = (Instant::now(), Vec::new());
-    while start.elapsed() < duration {
+    let (usage, mut times) = (Usage::of(pids), Vec::new());
+    while usage.wall() < time {
         times.push(timed(|| assert_eq!(client.run(&job("echo"), "hello").unwrap(), b"hello")).1);
         thread::sleep(Duration::from_millis(20));
     }
-    times.sort_unstable();
-    (times[times.len() / 2], *times.last().unwrap())
+    let (used, wall) = usage.so_far();
+    let longest = *times.iter().max().unwrap();
+    let median = median(times);
+    println!("jobs of the other: median {median:?}, longest {longest:?}; {used:?} of CPU in {wall:?}");
+    (median, used, wall)
 }
 
 fn a_slow_one_is_served_and_holds_nobody_up(kind: ServerKind) {
@@ -100,10 +104,7 @@ fn a_slow_one_is_served_and_holds_nobody_up(kind: ServerKind) {
     proxy.slow_down(Duration::from_millis(2));
     let jobs: Vec<_> = (0..6).map(|n| run(&bad.address(), "note", &format!("slow{n} 0"))).collect();
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
-    let (median, longest) = serve(&good, Duration::from_secs(3));
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
-    println!("jobs of the other: median {median:?}, longest {longest:?}; {used:?} of CPU in {wall:?}");
+    let (median, used, wall) = serve_beside(&good, &all, Duration::from_secs(3));
     assert!(median < Duration::from_millis(50), "{median:?}");
     assert!(used < wall / 4, "{used:?} of CPU in {wall:?}");
     console_answers_at_once(&farm);
@@ -130,7 +131,7 @@ fn connections_that_are_reset_are_made_again_and_the_job_in_hand_is_done_once_mo
         // The process that holds the job sees the reset when it sends its answer.
         (all == [3, 2, 3]).then_some(())
     });
-    serve(&good, Duration::from_millis(100));
+    serve_beside(&good, &[], Duration::from_millis(100));
     // The job server has taken the job back and given it to another process.
     let second = notes.wait_begun(&farm, 2)[1].1;
     assert_ne!(first, second);
@@ -149,15 +150,15 @@ fn reset_again_and_again_it_is_not_pestered(kind: ServerKind) {
     let notes = Notes::new();
     let (bad, good, proxy, farm) = behind_a_bad_line(kind, &notes);
     let all = everybody(&farm);
-    let (before, visits, start) = (cpu(&all), proxy.visits(), Instant::now());
+    let (usage, visits) = (Usage::of(&all), proxy.visits());
     let mut client = client(&good.address());
     let mut times = Vec::new();
-    while start.elapsed() < Duration::from_secs(4) {
+    while usage.wall() < Duration::from_secs(4) {
         proxy.reset();
         times.push(timed(|| assert_eq!(client.run(&job("echo"), "hello").unwrap(), b"hello")).1);
         thread::sleep(Duration::from_millis(15));
     }
-    let (used, wall, visits) = (cpu(&all).saturating_sub(before), start.elapsed(), proxy.visits() - visits);
+    let ((used, wall), visits) = (usage.so_far(), proxy.visits() - visits);
     println!("{visits} connections of 9 processes and an observer in {wall:?}; {used:?} of CPU; {:?}", median(times));
     // From 50 to 800 ms between two attempts of a process, so about ten each; and the observer's looks.
     assert!(visits < 9 * 16 + 20, "{visits}");
@@ -177,10 +178,7 @@ fn one_that_is_out_of_descriptors_disturbs_nobody_and_serves_who_got_in() {
     let mut farm = farm(&format!("{},{}", poor.address(), good.address()), &notes, "--interval 0.5").start();
     scale(&farm, &good, "note", 40);
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
-    let (median, longest) = serve(&good, Duration::from_secs(3));
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
-    println!("jobs of the other: median {median:?}, longest {longest:?}; {used:?} of CPU in {wall:?}");
+    let (median, used, wall) = serve_beside(&good, &all, Duration::from_secs(3));
     assert!(median < Duration::from_millis(100), "{median:?}");
     assert!(used < wall / 4, "{used:?} of CPU in {wall:?}");
     console_answers_at_once(&farm);
@@ -208,10 +206,7 @@ fn one_that_accepts_nobody_is_tried_again_and_disturbs_nobody() {
     let mut farm = farm(&format!("{address},{}", good.address()), &notes, "--interval 0.5").start();
     scale(&farm, &good, "echo", 10);
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
-    let (median, longest) = serve(&good, Duration::from_secs(3));
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
-    println!("jobs of the other: median {median:?}, longest {longest:?}; {used:?} of CPU in {wall:?}");
+    let (median, used, wall) = serve_beside(&good, &all, Duration::from_secs(3));
     assert!(median < Duration::from_millis(50), "{median:?}");
     assert!(used < wall / 10, "{used:?} of CPU in {wall:?}");
     console_answers_at_once(&farm);

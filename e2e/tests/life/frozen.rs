@@ -7,7 +7,7 @@ use e2e::{ServerKind, on_both_job_servers};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    Notes, client, console_answers_at_once, cpu, everybody, farm, job, median, run, run_all, scale, wait_gone,
+    Notes, Usage, client, console_answers_at_once, everybody, farm, job, median, run, run_all, scale, wait_gone,
 };
 
 on_both_job_servers! {
@@ -39,20 +39,20 @@ fn the_other_is_served_nobody_spins_and_after_the_thaw_nothing_is_lost(kind: Ser
     let all = everybody(&farm);
     let waiting = run(&frozen.address(), "echo", "waits");
     frozen.freeze();
-    let (before, start) = (cpu(&all), Instant::now());
+    let usage = Usage::of(&all);
     console_answers_at_once(&farm);
     // Its answer is sent to the frozen server, which has it after the thaw.
     notes.open("held");
 
     let mut at_other = client(&other.address());
     let mut times = Vec::new();
-    while start.elapsed() < FROZEN {
+    while usage.wall() < FROZEN {
         let asked = Instant::now();
         assert_eq!(at_other.run(&job("echo"), "meanwhile").unwrap(), b"meanwhile");
         times.push(asked.elapsed());
         thread::sleep(Duration::from_millis(25));
     }
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     times.sort_unstable();
     println!(
         "{} jobs of the other: median {:?}, worst {:?}; {used:?} of CPU in {wall:?}",
@@ -106,22 +106,22 @@ fn term_ends_the_driver_though_its_only_server_is_frozen(kind: ServerKind) {
     frozen.freeze();
     notes.open("held");
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
+    let usage = Usage::of(&all);
     farm.signal(Signal::SIGTERM);
     let mut used = Duration::ZERO;
     let status = loop {
         // Of those that are still there.
-        used = used.max(cpu(&all).saturating_sub(before));
+        used = used.max(usage.so_far().0);
         if farm.processes().is_empty() {
             break farm.wait_exit();
         }
         thread::sleep(Duration::from_millis(50));
     };
-    println!("ended {:?} after TERM", start.elapsed());
+    println!("ended {:?} after TERM", usage.wall());
     assert!(status.success());
     // 5 s for the fence at the most.
-    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
-    assert!(used < start.elapsed() / 10, "{used:?}");
+    assert!(usage.wall() < Duration::from_secs(9), "{:?}", usage.wall());
+    assert!(used < usage.wall() / 10, "{used:?}");
     wait_gone(&all);
     frozen.thaw();
     assert_eq!(held.join().unwrap().unwrap(), "held", "the answer was on its way");
@@ -143,7 +143,7 @@ fn idle_processes_notice_it_and_are_registered_again_as_soon_as_it_thaws(kind: S
     let idle = servers_of(&alone).len();
     let all: Vec<u32> = everybody(&with_other).into_iter().chain(everybody(&alone)).collect();
     frozen.freeze();
-    let (before, start) = (cpu(&all), Instant::now());
+    let usage = Usage::of(&all);
     let (mut at_other, mut times) = (client(&other.address()), Vec::new());
     with_other.wait("all have noticed it", || {
         let asked = Instant::now();
@@ -151,7 +151,7 @@ fn idle_processes_notice_it_and_are_registered_again_as_soon_as_it_thaws(kind: S
         times.push(asked.elapsed());
         (servers_of(&with_other) == [1; 4] && servers_of(&alone) == vec![0; idle]).then_some(())
     });
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     println!("noticed after {wall:?}; {} jobs of the other: median {:?}", times.len(), median(times.clone()));
     // 20 s of silence and 5 s for the answer, and what a loaded machine takes.
     assert!(wall < Duration::from_secs(28), "{wall:?}");

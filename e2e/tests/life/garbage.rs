@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gearman_testkit::Gearmand;
 
-use crate::support::{Notes, client, cpu, everybody, farm, job, scale, timed};
+use crate::support::{Notes, Usage, client, everybody, farm, job, scale, timed};
 
 /// A server that treats each connection in its way. Its thread ends with the test process.
 struct Impostor {
@@ -60,16 +60,16 @@ fn beside_a_real_one(treat: fn(TcpStream)) -> (String, Vec<Vec<Duration>>, Strin
     let mut farm = farm(&format!("{address},{}", gearmand.address()), &notes, "--interval 0.5").start();
     scale(&farm, &gearmand, "echo", 2);
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
+    let usage = Usage::of(&all);
     let mut times = Vec::new();
     let mut real = client(&gearmand.address());
-    while start.elapsed() < WATCHED {
+    while usage.wall() < WATCHED {
         let asked = Instant::now();
         assert_eq!(real.run(&job("echo"), "hello").unwrap(), b"hello");
         times.push(asked.elapsed());
         thread::sleep(Duration::from_millis(40));
     }
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     times.sort_unstable();
     println!(
         "median {:?}, worst {:?}; {used:?} of CPU in {wall:?}; gaps {:?}",

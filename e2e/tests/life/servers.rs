@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use e2e::{ServerKind, on_both_job_servers};
 use gearman_testkit::eventually;
 
-use crate::support::{Notes, PATIENCE, client, cpu, everybody, farm, job, median, registered, scale};
+use crate::support::{Notes, PATIENCE, Usage, client, everybody, farm, job, median, registered, scale};
 
 on_both_job_servers! {
     while_one_of_two_is_away_the_other_is_served_and_soon_after_its_return_it_is_too,
@@ -75,9 +75,9 @@ fn away_at_the_start_the_driver_starts_answers_waits_and_registers(kind: ServerK
     let _ = farm.wait_log(&format!("job server {} can't be observed", server.address()));
     let _ = farm.wait_log(&format!("job server {} is away", server.address()));
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
+    let usage = Usage::of(&all);
     thread::sleep(Duration::from_millis(1500));
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     assert!(used < wall / 10, "{used:?} of CPU in {wall:?}");
     server.start_again();
     let back = Instant::now();

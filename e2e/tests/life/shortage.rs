@@ -11,7 +11,7 @@ use gearman_testkit::{Gearmand, eventually_or, free_port};
 use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 
-use crate::support::{self, Notes, client, cpu, everybody, job, prlimit, registered, run, scale, signal, timed};
+use crate::support::{self, Notes, Usage, client, everybody, job, prlimit, registered, run, scale, signal, timed};
 
 /// Processes of a user that has no others, which take places from the driver's.
 struct Sleepers(Vec<Child>);
@@ -93,13 +93,13 @@ fn without_processes_it_serves_with_those_that_it_has_and_with_some_all_are_ther
     assert!(row.message.unwrap().starts_with("failing: its processes can't be started, "));
     // One that dies meanwhile is replaced: its place is free.
     let all = everybody(&farm);
-    let (before, start) = (cpu(&all), Instant::now());
+    let usage = Usage::of(&all);
     let mut client = client(&server.address());
-    while start.elapsed() < Duration::from_secs(2) {
+    while usage.wall() < Duration::from_secs(2) {
         assert_eq!(client.run(&job("note"), "id 0").unwrap(), b"id");
         thread::sleep(Duration::from_millis(50));
     }
-    let (used, wall) = (cpu(&all).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     let errors = logged().matches("Could not start a process").count();
     println!(
         "{} of 15 processes; {errors} errors in {:?}; {used:?} of CPU in {wall:?}",

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use e2e::{ServerKind, inhabitants, is_alive, on_both_job_servers};
 use gearman_testkit::Gearmand;
 use nix::sys::signal::Signal;
 
-use crate::support::{Notes, cpu, everybody, farm, registered, run, scale, signal, timed, wait_gone};
+use crate::support::{Notes, Usage, everybody, farm, registered, run, scale, signal, timed, wait_gone};
 
 // Not on both, but with gearmand alone: a job's child knows no job server.
 on_both_job_servers! {
@@ -39,9 +39,9 @@ fn running_jobs_are_answered_then_no_process_is_left(kind: ServerKind) {
 
     // Busy ones and the host wait, and use no CPU for it. (The jobs look at their gates 100 times a second.)
     let waiting: Vec<u32> = busy.iter().copied().chain([host]).collect();
-    let (before, start) = (cpu(&waiting), Instant::now());
+    let usage = Usage::of(&waiting);
     thread::sleep(Duration::from_secs(1));
-    let (used, wall) = (cpu(&waiting).saturating_sub(before), start.elapsed());
+    let (used, wall) = usage.so_far();
     assert!(waiting.iter().all(|pid| is_alive(*pid)), "busy ones finish their jobs, the host reaps them");
     assert!(used < wall / 10, "{used:?} of CPU in {wall:?}");
 

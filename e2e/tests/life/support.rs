@@ -147,8 +147,32 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
 }
 
+/// What some processes use of the CPUs while something goes on.
+pub(crate) struct Usage<'a> {
+    pids: &'a [u32],
+    before: Duration,
+    start: Instant,
+}
+
+impl<'a> Usage<'a> {
+    /// From now on.
+    pub(crate) fn of(pids: &'a [u32]) -> Self {
+        Self { pids, before: cpu(pids), start: Instant::now() }
+    }
+
+    /// Since when.
+    pub(crate) fn wall(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Their time on the CPUs, and the time that has gone by.
+    pub(crate) fn so_far(&self) -> (Duration, Duration) {
+        (cpu(self.pids).saturating_sub(self.before), self.wall())
+    }
+}
+
 /// User and system time of these processes so far.
-pub(crate) fn cpu(pids: &[u32]) -> Duration {
+fn cpu(pids: &[u32]) -> Duration {
     let ticks = |pid: &u32| -> u64 {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let Some((_, rest)) = stat.rsplit_once(')') else { return 0 };
