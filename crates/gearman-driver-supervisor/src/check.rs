@@ -4,9 +4,7 @@ use gearman_driver_core::process::HostId;
 use gearman_driver_wire::host::{FromHost, ToHost};
 use tokio::sync::mpsc;
 
-use crate::attributes;
 use crate::clock::Clock;
-use crate::declarations::declarations;
 use crate::event_loop::{News, Supervisor, in_runtime};
 use crate::generations::FIRST;
 use crate::log::Log;
@@ -35,10 +33,8 @@ impl Supervisor {
         let mut found = Err("the host ended before it had loaded the worker code".to_owned());
         while let Some(news) = news.recv().await {
             match news {
-                News::Host(_, FromHost::Loaded { jobs, safety, warnings, .. }) => {
-                    found = attributes::kept(&self.generations.in_force().config, safety)
-                        .and_then(|()| declarations(jobs))
-                        .map(|jobs| Checked { jobs, warnings });
+                News::Host(_, FromHost::Loaded { protocol, jobs, safety, warnings, .. }) => {
+                    found = self.accepted(FIRST, protocol, jobs, safety).map(|jobs| Checked { jobs, warnings });
                     self.hosts[&id].send(&ToHost::Exit);
                 }
                 News::Host(_, FromHost::Failed { error }) => found = Err(error),

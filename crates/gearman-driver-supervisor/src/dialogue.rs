@@ -1,5 +1,6 @@
 //! What the supervisor and its hosts say to each other while worker code is loaded, and what follows from what a host says.
 
+use gearman_driver_core::job::JobDeclaration;
 use gearman_driver_core::manager::Event;
 use gearman_driver_core::process::{HostId, ProcessId};
 use gearman_driver_wire::host::{FromHost, JobDeclaration as WireJob, Load, PROTOCOL_VERSION, ToHost};
@@ -61,6 +62,25 @@ impl Supervisor {
         }
     }
 
+    /// The jobs that a host of a generation has declared, where it speaks this driver's protocol and keeps what is asked of it.
+    pub(crate) fn accepted(
+        &self,
+        generation: u32,
+        protocol: u32,
+        jobs: Vec<WireJob>,
+        keeps_safety: bool,
+    ) -> Result<Vec<JobDeclaration>, String> {
+        if protocol != PROTOCOL_VERSION {
+            return Err(format!(
+                "it speaks version {protocol} of the host protocol and this driver version {PROTOCOL_VERSION}"
+            ));
+        }
+        if let Some(generation) = self.generations.get(generation) {
+            attributes::kept(&generation.config, keeps_safety)?;
+        }
+        declarations(jobs)
+    }
+
     async fn host_loaded(
         &mut self,
         id: HostId,
@@ -69,17 +89,14 @@ impl Supervisor {
         workers: Vec<String>,
         keeps_safety: bool,
     ) {
-        let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.ready) else { return };
-        let config = self.generations.get(host.generation).map(|generation| &generation.config);
-        let jobs = if protocol == PROTOCOL_VERSION {
-            config.map_or(Ok(()), |config| attributes::kept(config, keeps_safety)).and_then(|()| declarations(jobs))
-        } else {
-            Err(format!("it speaks version {protocol} of the host protocol and this driver version {PROTOCOL_VERSION}"))
+        let Some(generation) = self.hosts.get(&id).filter(|host| !host.ready).map(|host| host.generation) else {
+            return;
         };
+        let jobs = self.accepted(generation, protocol, jobs, keeps_safety);
+        let Some(host) = self.hosts.get_mut(&id) else { return };
         match jobs {
             Ok(jobs) => {
                 host.ready = true;
-                let generation = host.generation;
                 host.functions = jobs.iter().map(|job| (job.name.clone(), job.functions.clone().into())).collect();
                 if let Some(generation) = self.generations.get_mut(generation) {
                     generation.workers = sorted(workers);
@@ -102,17 +119,13 @@ impl Supervisor {
     /// The host of a new generation has said what its program sets: its configuration can be made, and its workers loaded.
     fn host_described(&mut self, id: HostId, program: &ProgramConfiguration) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        match self.generations.make(host.generation, program) {
-            Ok(()) => {
-                let number = host.generation;
-                if let (Some(host), Some(generation)) = (self.hosts.get(&id), self.generations.get(number)) {
-                    host.send(&self.load(number, generation));
-                }
-            }
-            Err(error) => {
-                host.failure = Some(error);
-                self.kill_host(id);
-            }
+        let number = host.generation;
+        if let Err(error) = self.generations.make(number, program) {
+            host.failure = Some(error);
+            return self.kill_host(id);
+        }
+        if let (Some(host), Some(generation)) = (self.hosts.get(&id), self.generations.get(number)) {
+            host.send(&self.load(number, generation));
         }
     }
 }

@@ -77,6 +77,9 @@ impl Generations {
     /// # Errors
     /// They can't be used; one sentence for people.
     pub(crate) fn make(&mut self, generation: u32, program: &ProgramConfiguration) -> Result<(), String> {
+        let Some((_, executable)) = self.next.take_if(|(next, _)| *next == generation) else {
+            return Err(format!("its host was not asked what generation {generation} is"));
+        };
         let current = self.in_force();
         let (config, servers) = match &self.reconfigure {
             Some(reconfigure) => reconfigure(program)?,
@@ -84,9 +87,6 @@ impl Generations {
         };
         // The job server inside stays where it is; its port may be one that was free at the start.
         let servers = if config.embedded_server { current.servers.clone() } else { servers };
-        let Some((_, executable)) = self.next.take_if(|(next, _)| *next == generation) else {
-            return Err(format!("its host was not asked what generation {generation} is"));
-        };
         let made = Generation { config, servers, workers: Arc::default(), executable: Some(executable) };
         self.known.insert(generation, made);
         Ok(())

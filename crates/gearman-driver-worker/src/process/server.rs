@@ -257,8 +257,7 @@ impl Server {
         match SockRef::from(&*up.stream).send_with_flags(&question, MSG_DONTWAIT | MSG_NOSIGNAL) {
             Ok(sent) if sent == question.len() => {}
             Ok(_) => self.lost("it takes nothing"),
-            Err(error) if error.kind() == ErrorKind::Interrupted => up.unasked = true,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => up.unasked = true,
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => up.unasked = true,
             Err(error) => self.lost(&error.to_string()),
         }
     }

@@ -90,8 +90,8 @@ impl Row {
     }
 }
 
-/// What is wrong with a job: it is paused, its processes die, or the last error of one of them. In the column that the original has for
-/// it, so that whoever watches that sees both.
+/// What is wrong with a job: it is paused, its processes die, or the last error of one of them. In the column that the
+/// original has for it, so that whoever watches that sees both.
 fn message(job: &JobSnapshot) -> Option<String> {
     let last = job.last_error.as_ref().map(|error| error.message.as_str()).filter(|message| !message.is_empty());
     let failing = job
