@@ -159,6 +159,10 @@ fn about(job: &JobRef, what: &str, numbers: &[u32]) -> Result<Vec<String>, Error
             let message = job.last_error_message();
             return Ok(vec![format!("{:?}", (job.last_run().is_some(), job.last_error().is_some(), message))]);
         }
+        ("paused", []) => return Ok(vec![job.is_paused().to_string()]),
+        ("pause", []) => job.pause()?,
+        ("resume", []) => job.resume()?,
+        ("restart", []) => job.restart()?,
         ("add", []) => job.add_process()?,
         ("remove", []) => job.remove_process()?,
         ("min", &[min]) => job.set_min_processes(min)?,

@@ -81,6 +81,27 @@ fn processes_are_added_and_removed_within_the_bounds() {
     assert_eq!(live(&farm, &format!("remove {ECHO}")), ["ERR invalid_value: min_processes is reached"]);
 }
 
+#[test]
+fn a_job_is_paused_resumed_and_restarted() {
+    let server = Gearmand::start();
+    let farm = farm(&server).args("--interval 0").start();
+    assert_eq!(live(&farm, "paused reverse"), ["false"]);
+    assert!(live(&farm, "add reverse").is_empty());
+    assert!(live(&farm, "pause reverse").is_empty());
+    assert_eq!(live(&farm, "paused reverse"), ["true"]);
+    farm.wait("it has ended", || (live(&farm, "count reverse") == ["0"]).then_some(()));
+    assert_eq!(live(&farm, "add reverse"), ["ERR invalid_value: the job is paused, resume it first"]);
+    assert!(live(&farm, "resume reverse").is_empty());
+    assert_eq!(live(&farm, "paused reverse"), ["false"]);
+    let before = live(&farm, "pids reverse");
+    assert_eq!(before.len(), 1, "as many as before");
+    assert!(live(&farm, "restart reverse").is_empty());
+    farm.wait("another one alone", || {
+        let now = live(&farm, "pids reverse");
+        (now.len() == 1 && now != before).then_some(())
+    });
+}
+
 fn a_process_that_is_removed_finishes_its_job_and_an_idle_one_goes_first(kind: ServerKind) {
     let server = kind.start();
     let farm = farm(&server).args("--interval 0").start();
